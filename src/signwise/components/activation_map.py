@@ -1,0 +1,27 @@
+"""Activation maps: a real factor per output pixel computed from the layer's real input."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from signwise.components.part import Part
+
+
+class ActivationMap(Part):
+    """Base: ``map(a, convolve) -> factor (N, 1, *spatial)``; ``convolve`` applies a one-channel kernel as the layer would."""
+
+    def __call__(self, a: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class BoxMean(ActivationMap):
+    """K = box filter of mean_c |a| over the layer's window, zero outside the image. (XNOR-Net, section 3.2.)
+
+    Deploys as: a dynamic real factor per pixel (class C); the authors' later code drops it.
+    """
+
+    def __call__(self, a: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
+        return convolve(a.abs().mean(dim=1, keepdim=True) if a.dim() > 2 else a.abs().mean(dim=-1, keepdim=True))

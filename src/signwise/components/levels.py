@@ -1,0 +1,43 @@
+"""Activation levels: the transformed activation in, a tuple of N two-valued tensors out, with their factors."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from signwise.components.estimator import Estimator
+from signwise.components.part import Part, State
+from signwise.components.sign import sign
+from signwise.core.errors import ConfigError
+
+
+class Levels(Part):
+    """Base: ``levels(a, estimator, coefficients, state) -> (A_1, ..., A_N)``."""
+
+    bases: int = 1
+
+    def __call__(self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State) -> tuple[Tensor, ...]:
+        raise NotImplementedError
+
+    def factors(self, state: State) -> tuple[Tensor | None, ...]:
+        """The factor b_n of each basis, None for 1."""
+        return (None,) * self.bases
+
+
+@dataclass(frozen=True)
+class TwoLevels(Levels):
+    """One basis with two values: A = high where a >= 0, else low. Allowed: (-1, +1) and (0, 1).
+
+    Backward: (high - low)/2 times the activation estimator.
+    Deploys as: 1 bit; (0, 1) as AND-popcount, i.e. half of (xnor form + the filter's sum of bits).
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if (self.low, self.high) not in ((-1.0, 1.0), (0.0, 1.0)):
+            raise ConfigError(f"TwoLevels(low={self.low}, high={self.high}); allowed: (-1, 1) and (0, 1)")
+
+    def __call__(self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State) -> tuple[Tensor, ...]:
+        bits = sign(a, estimator, *coefficients)
+        return (bits if self.low < 0 else (bits + 1) * 0.5,)

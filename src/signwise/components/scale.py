@@ -1,0 +1,95 @@
+"""Weight scales: a positive (or learnt) factor per filter or per layer, one for each weight basis.
+
+The deployed output is s * p with p the integer dot product, so the scale always folds into the following affine.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from signwise.components.part import Part, Site, State, one_of
+
+
+class Scale(Part):
+    """Base: ``scale(w, bits, state) -> (s_1, ..., s_M)``, each broadcastable to (O, 1, 1, 1), or None for 1."""
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        raise NotImplementedError
+
+    def attach(self, bits: Tensor, scale: Tensor) -> Tensor:
+        """The effective weight s B of the training forward, with the gradient rule of this scale."""
+        return bits * scale
+
+
+@dataclass(frozen=True)
+class NoScale(Scale):
+    """s = 1. (BinaryNet.)"""
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        return (None,) * len(bits)
+
+
+class _StraightScale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, bits: Tensor, scale: Tensor) -> Tensor:
+        return bits * scale
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+@dataclass(frozen=True)
+class MeanAbs(Scale):
+    """Mean absolute weight: s = mean |w|, per filter or over the whole layer.
+
+    Backward of W_b = s B, with g = dL/dW_b:
+    ``gradient="straight"``  dL/dB = g, s constant: the scale does not touch the gradient (DoReFa, Bi-Real, ReActNet);
+    ``gradient="constant"``  dL/dB = s g, s constant;
+    ``gradient="exact"``     dL/dB = s g and dL/dw_i += sgn(w_i)/n sum_j g_j B_j, the product rule (XNOR-Net).
+    """
+
+    per: str = "filter"
+    gradient: str = "straight"
+
+    def __post_init__(self) -> None:
+        one_of(self, "per", ("filter", "layer"))
+        one_of(self, "gradient", ("straight", "constant", "exact"))
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        dims = tuple(range(1 if self.per == "filter" else 0, w.dim()))
+        source = w if self.gradient == "exact" else w.detach()
+        return (source.abs().mean(dim=dims, keepdim=True),) * len(bits)
+
+    def attach(self, bits: Tensor, scale: Tensor) -> Tensor:
+        return _StraightScale.apply(bits, scale) if self.gradient == "straight" else bits * scale
+
+
+@dataclass(frozen=True)
+class PowerOfTwo(Scale):
+    """Bit-shift scale: s = 2^round(log2(mean |w|)) per filter, constant in the backward pass: dL/dB = s g.
+
+    On standardised filters mean |w| lies near 0.8, so s is 1 for nearly all of them. A filter of zeros has s = 1.
+    (IR-Net, section 3.2.)
+    """
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        mean = w.detach().abs().mean(dim=tuple(range(1, w.dim())), keepdim=True)
+        return (torch.where(mean > 0, mean, 1.0).log2().round().exp2(),) * len(bits)
+
+
+@dataclass(frozen=True)
+class LearnedScale(Scale):
+    """Learnt factor per filter, started at mean |W| of the initial latent weight; plain product rule. (RBNN.)
+
+    Unconstrained: a negative s flips the direction of the deployed threshold.
+    """
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        w = site.weight.detach()
+        return {"scale": site.per_filter(w.abs().flatten(1).mean(1))}
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        return (state.scale,) * len(bits)

@@ -1,0 +1,44 @@
+"""The one sign of the project: sgn(0) = sgn(-0.0) = +1, with a chosen gradient estimator behind it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from signwise.components.estimator import Estimator, Identity
+
+
+def hard_sign(x: Tensor) -> Tensor:
+    """Sign with values in {-1, +1} only; zero and minus zero give +1, NaN gives -1. No gradient.
+
+    Forward: +1 where x >= 0, else -1. Shape: any. Deploys as: one bit (x < 0).
+
+    >>> hard_sign(torch.tensor([-2.0, -0.0, 0.0, 3.0]))
+    tensor([-1.,  1.,  1.,  1.])
+    """
+    return torch.where(x >= 0, x.new_ones(()), x.new_full((), -1.0))
+
+
+class _Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, estimator: Estimator, *coefficients: Tensor) -> Tensor:
+        ctx.estimator = estimator
+        ctx.save_for_backward(x if estimator.needs_input else None, *coefficients)
+        return hard_sign(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, *coefficients = ctx.saved_tensors
+        return ctx.estimator.gradient(x, grads[0], *coefficients), None, *(None for _ in coefficients)
+
+
+def sign(x: Tensor, estimator: Estimator = Identity(), *coefficients: Tensor) -> Tensor:
+    """Sign whose backward pass follows ``estimator``.
+
+    Forward: sgn(x), sgn(0) = +1. Backward: dL/dx = estimator.gradient(x, dL/dsgn, *coefficients). Shape: any.
+
+    >>> x = torch.tensor([-0.5, 0.0, 2.0], requires_grad=True)
+    >>> sign(x).sum().backward(); x.grad
+    tensor([1., 1., 1.])
+    """
+    return _Sign.apply(x, estimator, *coefficients)

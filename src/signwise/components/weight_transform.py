@@ -1,0 +1,98 @@
+"""Weight transforms: latent weight in, the tensor whose sign is taken out; same shape, differentiable.
+
+A method chains any number of them. All statistics are per output filter unless said otherwise.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from signwise.components.part import Part, Site, State, one_of
+from signwise.components.sign import hard_sign
+from signwise.core.progress import Progress
+
+
+class WeightTransform(Part):
+    """Base: ``transform(w, state) -> w``."""
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        raise NotImplementedError
+
+
+def _filter_dims(w: Tensor) -> tuple[int, ...]:
+    return tuple(range(1, w.dim()))
+
+
+@dataclass(frozen=True)
+class Standardize(WeightTransform):
+    """Zero mean and unit (unbiased) standard deviation per filter: w = (W - mean) / std.
+
+    Backward: autograd, through mean and std. The released code has no guard, so that a constant filter gives
+    NaN; here a zero std divides by one, and a filter of one single weight is left as it is.
+    Deploys as: nothing (constant bits). (IR-Net, section 3.2, "Libra parameter binarization".)
+    """
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        if w[0].numel() == 1:
+            return w
+        centred = w - w.mean(dim=_filter_dims(w), keepdim=True)
+        std = centred.std(dim=_filter_dims(w), keepdim=True)
+        return centred / torch.where(std > 0, std, torch.ones_like(std))
+
+
+def _square_factors(n: int) -> tuple[int, int]:
+    p = next(p for p in range(math.isqrt(n), 0, -1) if n % p == 0)
+    return p, n // p
+
+
+def _orthogonal(n: int) -> Tensor:
+    return torch.linalg.qr(torch.randn(n, n))[0]
+
+
+@dataclass(frozen=True)
+class Rotate(WeightTransform):
+    """Rotate each filter towards its own sign, by a learnt share: w3 = w + |sin rho| (R w - w).
+
+    R w = (R1^T X R2), X = w viewed (O, p, q), p q = n the factors nearest sqrt(n); R1 (p, p), R2 (q, q)
+    orthogonal, refitted at the start of every epoch by ``cycles`` alternating Procrustes steps; rho (O, 1, 1, 1)
+    learnt, started at pi/2 (rotation fully used).
+
+    Backward, ``gradient="through"`` (ours, default): autograd with R constant, dL/dw = (1-s) g + s R^T g, s = |sin rho|.
+    ``gradient="released"``: R w is detached as in the authors' code, dL/dw = (1-s) g, which is **zero at rho = pi/2**:
+    the weights cannot learn until weight decay has moved rho; kept for reproduction.
+    Deploys as: nothing (the rotation is folded into constant bits). (RBNN, sections 3.2 and 3.3.)
+    """
+
+    cycles: int = 3
+    gradient: str = "through"
+
+    def __post_init__(self) -> None:
+        one_of(self, "gradient", ("through", "released"))
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        return {"rho": site.per_filter(torch.full((len(site.weight),), math.pi / 2))}
+
+    def buffers(self, site: Site) -> dict[str, Tensor]:
+        p, q = _square_factors(site.weight[0].numel())
+        return {"r1": _orthogonal(p), "r2": _orthogonal(q)}
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        x = w.reshape(len(w), len(state.r1), len(state.r2))
+        rotated = (state.r1.T @ x @ state.r2).reshape(w.shape)
+        if self.gradient == "released":
+            rotated = rotated.detach()
+        return w + state.rho.sin().abs() * (rotated - w)
+
+    def advance(self, state: State, value: Tensor, progress: Progress) -> None:
+        x = value.reshape(len(value), len(state.r1), len(state.r2))
+        r1, r2 = state.r1, state.r2
+        for _ in range(self.cycles):
+            b = hard_sign(r1.T @ x @ r2)
+            u, _, vh = torch.linalg.svd((b @ r2.T @ x.mT).sum(0))
+            r1 = vh.T @ u.T
+            u, _, vh = torch.linalg.svd((x.mT @ r1 @ b).sum(0))
+            r2 = u @ vh
+        state.r1.copy_(r1)
+        state.r2.copy_(r2)

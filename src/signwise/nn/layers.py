@@ -1,0 +1,229 @@
+"""Binary convolutions and dense layers: a latent weight in, a binary forward out, any method's parts in the slots."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from signwise.components.method import Method
+from signwise.components.part import Site, State
+from signwise.core.errors import ConversionError
+from signwise.core.progress import Progress
+
+
+class BinaryLayer(nn.Module):
+    """Mixin of the binary layers, placed before the float layer whose geometry it keeps.
+
+    Forward (evaluation): out = sum_mn s_m b_n conv(A_n, B_m) + bias, each convolution an exact integer.
+    Forward (training): conv(sum_n b_n A_n, sum_m s_m B_m) + bias, the same value up to float rounding, one convolution.
+    Backward: autograd, with the method's estimators at the two signs.
+    Padding: zeros, added after binarization, so that a padded tap counts neither +1 nor -1.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    spatial: int
+
+    def _make_binary(self, method: Method) -> None:
+        if getattr(self, "padding_mode", "zeros") != "zeros":
+            raise ConversionError(
+                f"{type(self).__name__} has padding_mode={self.padding_mode!r}; allowed: 'zeros'. "
+                "Pad in a layer of its own, or leave this layer real with overrides={name: None}."
+            )
+        self.method = method
+        self.binary_weights = True
+        self.binary_activations = True
+        groups = getattr(self, "groups", 1)
+        site = Site(self.weight.detach(), self.weight.shape[1] * groups, self.spatial)
+        self.project_()
+        self.weight_transform = nn.ModuleList(State(part, site) for part in method.weight_transform)
+        self.weight_quantizer = State(method.weight_quantizer, site)
+        self.weight_estimator = State(method.weight_estimator, site)
+        self.weight_scale = State(method.weight_scale, site)
+        self.activation_transform = nn.ModuleList(State(part, site) for part in method.activation_transform)
+        self.activation_levels = State(method.activation_levels, site)
+        self.activation_estimator = State(method.activation_estimator, site)
+        self.to(device=self.weight.device, dtype=self.weight.dtype)
+
+    @classmethod
+    def from_float(cls, layer: nn.Module, method: Method) -> "BinaryLayer":
+        """A binary layer that shares the weight and bias of ``layer``."""
+        binary = cls.__new__(cls)
+        nn.Module.__init__(binary)
+        binary.__dict__.update({k: v for k, v in layer.__dict__.items() if not k.startswith("_")})
+        for name, parameter in layer.named_parameters(recurse=False):
+            binary.register_parameter(name, parameter)
+        if layer.bias is None:
+            binary.register_parameter("bias", None)
+        binary._make_binary(method)
+        return binary
+
+    def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Apply the method's weight constraints to the latent weight."""
+        for constraint in self.method.weight_constraint:
+            constraint.project_(self.weight)
+
+    @torch.no_grad()
+    def advance_(self, progress: Progress) -> None:
+        """Bring every epoch-scheduled part to ``progress``; call once at the start of an epoch."""
+        w: Tensor = self.weight
+        for part, state in zip(self.method.weight_transform, self.weight_transform, strict=True):
+            part.advance(state, w, progress)
+            w = part(w, state)
+        for slot in ("weight_quantizer", "weight_estimator", "weight_scale", "activation_levels", "activation_estimator"):
+            getattr(self.method, slot).advance(getattr(self, slot), w, progress)
+
+    def transformed_weight(self) -> Tensor:
+        """The tensor whose sign is the binary weight."""
+        w: Tensor = self.weight
+        for part, state in zip(self.method.weight_transform, self.weight_transform, strict=True):
+            w = part(w, state)
+        return w
+
+    def weight_terms(self) -> tuple[tuple[Tensor, Tensor | None], ...]:
+        """Pairs (B_m, s_m): bits in {-1, +1} shaped like the weight, and the scale (O, 1, ...) or None for 1."""
+        method, w = self.method, self.transformed_weight()
+        coefficients = method.weight_estimator.coefficients(self.weight_estimator)
+        bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
+        return tuple(zip(bits, method.weight_scale(w, bits, self.weight_scale), strict=True))
+
+    def transformed_activation(self, a: Tensor) -> Tensor:
+        """The tensor whose sign is the binary activation."""
+        for part, state in zip(self.method.activation_transform, self.activation_transform, strict=True):
+            a = part(a, state)
+        return a
+
+    def activation_terms(self, a: Tensor) -> tuple[tuple[Tensor, Tensor | None], ...]:
+        """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
+        method = self.method
+        coefficients = method.activation_estimator.coefficients(self.activation_estimator)
+        levels = method.activation_levels(
+            self.transformed_activation(a), method.activation_estimator, coefficients, self.activation_levels
+        )
+        return tuple(zip(levels, method.activation_levels.factors(self.activation_levels), strict=True))
+
+    def forward(self, a: Tensor) -> Tensor:
+        activations = self.activation_terms(a) if self.binary_activations else ((a, None),)
+        weights = self.weight_terms() if self.binary_weights else ((self.weight, None),)
+        out = (self._train_forward if self.training else self._eval_forward)(activations, weights)
+        if self.method.activation_map is not None and self.binary_activations:
+            out = out * self.method.activation_map(a, self._box)
+        return out if self.bias is None else out + self._per_output(self.bias)
+
+    def _train_forward(self, activations: Any, weights: Any) -> Tensor:
+        attach = self.method.weight_scale.attach
+        x = sum(level if factor is None else level * factor for level, factor in activations)
+        w = sum(bits if scale is None else attach(bits, scale) for bits, scale in weights)
+        return self._apply_op(x, w)
+
+    def _eval_forward(self, activations: Any, weights: Any) -> Tensor:
+        out: Any = 0
+        with torch.autocast(device_type=self.weight.device.type, enabled=False):
+            for level, factor in activations:
+                for bits, scale in weights:
+                    term = self._apply_op(level.to(bits.dtype), bits)
+                    term = term if scale is None else term * self._per_output(scale)
+                    out = out + (term if factor is None else term * factor)
+        return out
+
+    def _per_output(self, value: Tensor) -> Tensor:
+        return value.reshape(-1, *(1,) * self.spatial)
+
+    def _box(self, plane: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()}, method={self.method.name!r})"
+
+
+class _BinaryConv(BinaryLayer):
+    def _box(self, plane: Tensor) -> Tensor:
+        kernel = plane.new_ones(1, 1, *self.kernel_size)
+        conv = F.conv2d if self.spatial == 2 else F.conv1d
+        return conv(plane, kernel / kernel.numel(), None, self.stride, self.padding, self.dilation)
+
+
+class BinaryConv2d(_BinaryConv, nn.Conv2d):
+    """2-d convolution with binary weights and activations.
+
+    Forward: see :class:`BinaryLayer`. Shapes: (N, C, H, W) -> (N, O, H', W'); weight (O, C/groups, Kh, Kw).
+    Takes stride, padding, dilation, groups and bias as ``nn.Conv2d`` does; zero padding only.
+    Deploys as: XNOR-popcount convolution, or the class its method names.
+
+    >>> from signwise.methods import get_method
+    >>> layer = BinaryConv2d(3, 8, 3, padding=1, method=get_method("irnet"))
+    >>> layer(torch.randn(2, 3, 5, 5)).shape
+    torch.Size([2, 8, 5, 5])
+    """
+
+    spatial = 2
+
+    def __init__(self, *args: Any, method: Method, bias: bool = False, **kwargs: Any):
+        super().__init__(*args, bias=bias, **kwargs)
+        self._make_binary(method)
+
+    def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
+
+
+class BinaryConv1d(_BinaryConv, nn.Conv1d):
+    """1-d convolution with binary weights and activations; shapes (N, C, L) -> (N, O, L')."""
+
+    spatial = 1
+
+    def __init__(self, *args: Any, method: Method, bias: bool = False, **kwargs: Any):
+        super().__init__(*args, bias=bias, **kwargs)
+        self._make_binary(method)
+
+    def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv1d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
+
+
+class BinaryLinear(BinaryLayer, nn.Linear):
+    """Dense layer with binary weights and activations; shapes (..., C) -> (..., O), weight (O, C).
+
+    >>> from signwise.methods import get_method
+    >>> BinaryLinear(7, 4, method=get_method("xnor"))(torch.randn(2, 7)).shape
+    torch.Size([2, 4])
+    """
+
+    spatial = 0
+
+    def __init__(self, *args: Any, method: Method, bias: bool = False, **kwargs: Any):
+        super().__init__(*args, bias=bias, **kwargs)
+        self._make_binary(method)
+
+    def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.linear(x, weight)
+
+    def _box(self, plane: Tensor) -> Tensor:
+        return plane
+
+
+def binary_layers(model: nn.Module) -> dict[str, BinaryLayer]:
+    """All binary layers of a model by qualified name, in definition order."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, BinaryLayer)}
+
+
+def advance_(model: nn.Module, progress: Progress) -> None:
+    """Bring the epoch-scheduled parts of every binary layer to ``progress``."""
+    for layer in binary_layers(model).values():
+        layer.advance_(progress)
+
+
+def project_(model: nn.Module) -> None:
+    """Apply every binary layer's weight constraint; call after each optimizer step."""
+    for layer in binary_layers(model).values():
+        layer.project_()
+
+
+def set_stage_(model: nn.Module, *, weights: bool, activations: bool) -> None:
+    """Choose what is binary in every binary layer."""
+    for layer in binary_layers(model).values():
+        layer.binary_weights = weights
+        layer.binary_activations = activations
