@@ -91,7 +91,7 @@ class _Decaying(Estimator):
     def coefficients(self, state: State) -> tuple[Tensor, ...]:
         return state.t, state.k
 
-    def advance(self, state: State, value: Tensor, progress: Progress) -> None:
+    def advance(self, state: State, weight: Tensor | None, progress: Progress) -> None:
         t = self.t(progress)
         state.t.fill_(t)
         state.k.fill_(max(1 / t, 1.0))

@@ -52,8 +52,11 @@ class Part:
         """Initial values of the tensors this part remembers."""
         return {}
 
-    def advance(self, state: "State", value: Tensor, progress: Progress) -> None:
-        """Called at the start of every epoch with the tensor the part is about to see; writes to buffers only."""
+    def advance(self, state: "State", weight: Tensor | None, progress: Progress) -> None:
+        """Called at the start of every epoch; writes to buffers only.
+
+        ``weight`` is the tensor that a weight part is about to see, None for an activation part.
+        """
 
 
 class State(nn.Module):

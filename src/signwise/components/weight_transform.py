@@ -85,8 +85,8 @@ class Rotate(WeightTransform):
             rotated = rotated.detach()
         return w + state.rho.sin().abs() * (rotated - w)
 
-    def advance(self, state: State, value: Tensor, progress: Progress) -> None:
-        x = value.reshape(len(value), len(state.r1), len(state.r2))
+    def advance(self, state: State, weight: Tensor | None, progress: Progress) -> None:
+        x = weight.reshape(len(weight), len(state.r1), len(state.r2))
         r1, r2 = state.r1, state.r2
         for _ in range(self.cycles):
             b = hard_sign(r1.T @ x @ r2)

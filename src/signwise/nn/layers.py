@@ -11,6 +11,33 @@ from signwise.components.part import Site, State
 from signwise.core.errors import ConversionError
 from signwise.core.progress import Progress
 
+Terms = tuple[tuple[Tensor, Tensor | None], ...]
+
+
+class InputBinarizer(nn.Module):
+    """The real input of a binary layer in, its two-valued bases out; hooks on it see both in one forward pass."""
+
+    def __init__(self, method: Method, site: Site):
+        super().__init__()
+        self.method = method
+        self.transform = nn.ModuleList(State(part, site) for part in method.activation_transform)
+        self.levels = State(method.activation_levels, site)
+        self.estimator = State(method.activation_estimator, site)
+
+    def advance_(self, progress: Progress) -> None:
+        """Bring the epoch-scheduled activation parts to ``progress``."""
+        self.method.activation_levels.advance(self.levels, None, progress)
+        self.method.activation_estimator.advance(self.estimator, None, progress)
+
+    def forward(self, a: Tensor) -> Terms:
+        """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
+        method = self.method
+        for part, state in zip(method.activation_transform, self.transform, strict=True):
+            a = part(a, state)
+        coefficients = method.activation_estimator.coefficients(self.estimator)
+        levels = method.activation_levels(a, method.activation_estimator, coefficients, self.levels)
+        return tuple(zip(levels, method.activation_levels.factors(self.levels), strict=True))
+
 
 class BinaryLayer(nn.Module):
     """Mixin of the binary layers, placed before the float layer whose geometry it keeps.
@@ -41,9 +68,7 @@ class BinaryLayer(nn.Module):
         self.weight_quantizer = State(method.weight_quantizer, site)
         self.weight_estimator = State(method.weight_estimator, site)
         self.weight_scale = State(method.weight_scale, site)
-        self.activation_transform = nn.ModuleList(State(part, site) for part in method.activation_transform)
-        self.activation_levels = State(method.activation_levels, site)
-        self.activation_estimator = State(method.activation_estimator, site)
+        self.binarizer = InputBinarizer(method, site)
         self.to(device=self.weight.device, dtype=self.weight.dtype)
 
     @classmethod
@@ -75,8 +100,9 @@ class BinaryLayer(nn.Module):
         for part, state in zip(self.method.weight_transform, self.weight_transform, strict=True):
             part.advance(state, w, progress)
             w = part(w, state)
-        for slot in ("weight_quantizer", "weight_estimator", "weight_scale", "activation_levels", "activation_estimator"):
+        for slot in ("weight_quantizer", "weight_estimator", "weight_scale"):
             getattr(self.method, slot).advance(getattr(self, slot), w, progress)
+        self.binarizer.advance_(progress)
 
     def transformed_weight(self) -> Tensor:
         """The tensor whose sign is the binary weight."""
@@ -85,43 +111,28 @@ class BinaryLayer(nn.Module):
             w = part(w, state)
         return w
 
-    def weight_terms(self) -> tuple[tuple[Tensor, Tensor | None], ...]:
+    def weight_terms(self) -> Terms:
         """Pairs (B_m, s_m): bits in {-1, +1} shaped like the weight, and the scale (O, 1, ...) or None for 1."""
         method, w = self.method, self.transformed_weight()
         coefficients = method.weight_estimator.coefficients(self.weight_estimator)
         bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
         return tuple(zip(bits, method.weight_scale(w, bits, self.weight_scale), strict=True))
 
-    def transformed_activation(self, a: Tensor) -> Tensor:
-        """The tensor whose sign is the binary activation."""
-        for part, state in zip(self.method.activation_transform, self.activation_transform, strict=True):
-            a = part(a, state)
-        return a
-
-    def activation_terms(self, a: Tensor) -> tuple[tuple[Tensor, Tensor | None], ...]:
-        """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
-        method = self.method
-        coefficients = method.activation_estimator.coefficients(self.activation_estimator)
-        levels = method.activation_levels(
-            self.transformed_activation(a), method.activation_estimator, coefficients, self.activation_levels
-        )
-        return tuple(zip(levels, method.activation_levels.factors(self.activation_levels), strict=True))
-
     def forward(self, a: Tensor) -> Tensor:
-        activations = self.activation_terms(a) if self.binary_activations else ((a, None),)
+        activations = self.binarizer(a) if self.binary_activations else ((a, None),)
         weights = self.weight_terms() if self.binary_weights else ((self.weight, None),)
         out = (self._train_forward if self.training else self._eval_forward)(activations, weights)
         if self.method.activation_map is not None and self.binary_activations:
             out = out * self.method.activation_map(a, self._box)
         return out if self.bias is None else out + self._per_output(self.bias)
 
-    def _train_forward(self, activations: Any, weights: Any) -> Tensor:
+    def _train_forward(self, activations: Terms, weights: Terms) -> Tensor:
         attach = self.method.weight_scale.attach
         x = sum(level if factor is None else level * factor for level, factor in activations)
         w = sum(bits if scale is None else attach(bits, scale) for bits, scale in weights)
         return self._apply_op(x, w)
 
-    def _eval_forward(self, activations: Any, weights: Any) -> Tensor:
+    def _eval_forward(self, activations: Terms, weights: Terms) -> Tensor:
         out: Any = 0
         with torch.autocast(device_type=self.weight.device.type, enabled=False):
             for level, factor in activations:
