@@ -1,0 +1,54 @@
+"""What happens at the end of every epoch: metrics to disk, then the state, in this order; and the curves at the end."""
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from signwise.train.checkpoint import write_atomically
+from signwise.train.curves import plot_curves
+from signwise.train.folder import STATE, RunFolder
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that exist whole or not at all, also when the process is killed while writing."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_atomically(Path(path), lambda partial: partial.write_bytes(buffer.getbuffer()))
+
+
+class Record(Checkpoint):
+    """Writes metrics.jsonl and last.ckpt when an epoch is over, validation included."""
+
+    def __init__(self, folder: RunFolder, on_epoch: Callable[[dict[str, Any]], None]):
+        self.folder = folder
+        self.on_epoch = on_epoch
+        self._started = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
+        metrics = {name: round(float(value), 6) for name, value in sorted(trainer.callback_metrics.items())}
+        seconds = round(time.perf_counter() - self._started, 3)
+        row = {"epoch": trainer.current_epoch, "lr": rates[0], "seconds": seconds} | metrics
+        if trainer.is_global_zero:
+            self.folder.append(row)
+            self.on_epoch(row)
+        try:
+            trainer.save_checkpoint(self.folder.path / STATE)
+        except OSError as error:
+            raise self.folder.unwritable(error) from error
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            plot_curves(self.folder.rows(), self.folder.path / "curves.png")

@@ -1,0 +1,173 @@
+"""Recipes: a training run as one typed, printable value; YAML is its printed form."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import jsonargparse
+import yaml
+
+from signwise.core.errors import ConfigError, UnknownName
+from signwise.core.registry import suggestion
+from signwise.data import DataConfig
+
+RECIPES = files("signwise") / "recipes"
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer; ``lr`` is its peak, reached after the warm-up."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The learning rate over each stage.
+
+    ``warmup`` epochs rise linearly to the peak; ``milestones`` (shares of the stage) multiply it by ``gamma``;
+    ``interval`` says whether the rate changes once an epoch (as in the released codes) or at every step.
+    """
+
+    name: Literal["cosine", "linear", "step", "constant"] = "cosine"
+    warmup: int = 0
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    gamma: float = 0.1
+    interval: Literal["epoch", "step"] = "epoch"
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The loss on the labels; ``weight=0`` leaves training to the objectives (ReActNet's distillation)."""
+
+    name: Literal["cross_entropy", "squared_hinge"] = "cross_entropy"
+    weight: float = 1.0
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that determines a training run.
+
+    ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as in ``binarize_``.
+    ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and its source.
+
+    >>> recipe = load_recipe("digits/resnet8_irnet")
+    >>> recipe.method, recipe.replace(epochs=3).epochs
+    ('irnet', 3)
+    """
+
+    model: str = "resnet8"
+    model_options: dict[str, Any] = field(default_factory=dict)
+    method: str = "irnet"
+    method_options: dict[str, Any] = field(default_factory=dict)
+    binary: bool = True
+    overrides: dict[str, str | None] = field(default_factory=dict)
+    objectives: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    epochs: int = 10
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    compile: bool = False
+    init_from: str | None = None
+    published: str = ""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ConfigError(f"recipe: epochs={self.epochs}; allowed: 1 or more")
+        if self.optimizer.lr <= 0:
+            raise ConfigError(f"recipe: optimizer.lr={self.optimizer.lr}; allowed: above 0")
+
+    def replace(self, **changes: Any) -> "Recipe":
+        """The recipe with top-level fields changed."""
+        check_keys(Recipe, changes, "recipe")
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that :func:`recipe_from_dict` reads back."""
+        return _plain(asdict(self))
+
+    def to_yaml(self) -> str:
+        """The printed form."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def check_keys(kind: type, data: Mapping[str, Any], where: str) -> None:
+    """Reject keys that ``kind`` does not have, at any depth, with what was probably meant."""
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    for key, value in data.items():
+        if key not in known:
+            raise ConfigError(f"{where} has no key {key!r}; {suggestion(key, known)}")
+        if is_dataclass(hints[key]) and isinstance(value, Mapping):
+            check_keys(hints[key], value, f"{where}.{key}")
+
+
+def recipe_parser(defaults: Recipe | None = None) -> jsonargparse.ArgumentParser:
+    """A parser of recipe fields as dotted options, with types and help taken from the dataclasses."""
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe, None)
+    if defaults is not None:
+        parser.set_defaults(defaults.to_dict())
+    return parser
+
+
+def recipe_from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Build a recipe from plain data; unknown keys and wrong types are ConfigErrors that name the key."""
+    check_keys(Recipe, data, where)
+    parser = recipe_parser()
+    try:
+        return Recipe(**vars(parser.instantiate(parser.parse_object(dict(data)))))
+    except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def override_recipe(recipe: Recipe, arguments: list[str]) -> Recipe:
+    """Apply dotted command-line options such as ``--optimizer.lr=0.05`` or ``--objectives.contrastive_mi.weight 0.3``."""
+    for argument in arguments:
+        if argument.startswith("--"):
+            key, *_ = argument[2:].split("=")
+            nested: dict[str, Any] = {}
+            for name in reversed(key.split(".")):
+                nested = {name: nested}
+            check_keys(Recipe, nested, "recipe")
+    parser = recipe_parser(recipe)
+    try:
+        return Recipe(**vars(parser.instantiate(parser.parse_args(arguments))))
+    except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
+        raise ConfigError(f"recipe options {' '.join(arguments)!r}: {' '.join(str(error).split())}") from error
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes that ship with the package, ``<dataset>/<model>_<method>[_objective]``."""
+    root = Path(str(RECIPES))
+    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """A shipped recipe by name, or a recipe file by its path (ending in .yaml)."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else Path(str(RECIPES / f"{name}.yaml"))
+    if not path.is_file():
+        raise UnknownName(f"unknown recipe {name!r}; {suggestion(name, list_recipes())}, or a path that ends in .yaml")
+    try:
+        data = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"recipe {path}: not readable as YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"recipe {path}: holds a {type(data).__name__}; allowed: a mapping of recipe keys")
+    return recipe_from_dict(data, where=f"recipe {name}")

@@ -1,0 +1,239 @@
+"""Carry out a recipe in a run folder, from the start or from where it was left."""
+
+import csv
+import inspect
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
+
+from signwise.components.method import Method
+from signwise.convert import binarize_
+from signwise.core.errors import CheckpointError, ConfigError, SignwiseError
+from signwise.core.registry import suggestion
+from signwise.data import DataSource, open_data
+from signwise.methods import get_method
+from signwise.models import create_model
+from signwise.nn.layers import advance_
+from signwise.core.progress import Progress
+from signwise.objectives import OBJECTIVES, Objective, Setting
+from signwise.train.callbacks import AtomicCheckpointIO, Record
+from signwise.train.checkpoint import load_model, save_model, start_from
+from signwise.train.folder import RunFolder
+from signwise.train.recipe import Recipe, load_recipe
+from signwise.train.task import Task
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: last-epoch accuracy (share of the evaluation set), the best epoch's, and every epoch's metrics."""
+
+    folder: Path
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def accuracy(self) -> float:
+        return self.rows[-1]["accuracy"]
+
+    @property
+    def best_accuracy(self) -> float:
+        """The best epoch on the evaluation set: the literature's habit, not an honest estimate."""
+        return max(row["accuracy"] for row in self.rows)
+
+    @property
+    def seconds(self) -> float:
+        return sum(row["seconds"] for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "accuracy": self.accuracy,
+            "best_accuracy": self.best_accuracy,
+            "epochs": len(self.rows),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def build_model(recipe: Recipe, source: DataSource) -> nn.Module:
+    """The model a recipe names, for a data set: wired for the method, binarized unless ``binary`` is false."""
+    method: Method = get_method(recipe.method, **recipe.method_options)
+    model = create_model(
+        recipe.model,
+        num_classes=len(source.classes),
+        in_channels=source.channels,
+        wiring=method.wiring,
+        **recipe.model_options,
+    )
+    if recipe.binary:
+        binarize_(model, method, recipe.overrides)
+        advance_(model, Progress(0, recipe.epochs))
+    if recipe.init_from:
+        start_from(model, recipe.init_from)
+    return model
+
+
+def build_objectives(recipe: Recipe) -> dict[str, Objective]:
+    """The objectives a recipe names; an option ``teacher`` that is a path is loaded as a saved model."""
+    built = {}
+    for name, options in recipe.objectives.items():
+        make = OBJECTIVES[name]
+        known = list(inspect.signature(make).parameters)
+        for option in options:
+            if option not in known:
+                raise ConfigError(f"objective {name!r} has no option {option!r}; {suggestion(option, known)}")
+        if "teacher" in known:
+            if "teacher" not in options:
+                raise ConfigError(
+                    f"objective {name!r} needs a teacher: the folder of a finished training run. "
+                    f"Give it as --objectives.{name}.teacher=FOLDER."
+                )
+            options = options | {"teacher": load_model(options["teacher"])}
+        try:
+            built[name] = make(**options)
+        except TypeError as error:
+            raise ConfigError(f"objective {name!r} with options {options!r}: {error}") from error
+    return built
+
+
+def fit(
+    recipe: Recipe | str,
+    out: str | Path,
+    *,
+    model: nn.Module | None = None,
+    objectives: Mapping[str, Objective] | None = None,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    num_nodes: int = 1,
+) -> Result:
+    """Train by ``recipe`` in the run folder ``out``; continues an unfinished run, returns a finished one at once.
+
+    ``model`` and ``objectives`` replace those that the recipe names. ``on_epoch`` gets each epoch's metrics, and
+    takes the place of the progress bar. Several devices, or ``torchrun``, train with DDP.
+    Errors: RunFolderError, DataError, ConfigError, CheckpointError, TrainingError; the folder's last complete epoch is
+    kept in every case. Ctrl-C raises KeyboardInterrupt after a clean stop.
+    """
+    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    main = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    folder = RunFolder(out)
+    if not main:
+        return _run(recipe, folder, model, objectives, on_epoch, accelerator, devices, num_nodes)
+    with folder:
+        folder.claim(recipe)
+        return _run(recipe, folder, model, objectives, on_epoch, accelerator, devices, num_nodes)
+
+
+def _run(
+    recipe: Recipe,
+    folder: RunFolder,
+    model: nn.Module | None,
+    objectives: Mapping[str, Objective] | None,
+    on_epoch: Callable[[dict[str, Any]], None] | None,
+    accelerator: str,
+    devices: int | str,
+    num_nodes: int,
+) -> Result:
+    if folder.finished:
+        return Result(folder.path, tuple(folder.rows()))
+    source = open_data(recipe.data)
+    L.seed_everything(recipe.seed, verbose=False)
+    model = build_model(recipe, source) if model is None else model
+    objectives = dict(build_objectives(recipe) if objectives is None else objectives)
+    example = next(iter(source.eval_loader())).image[:2]
+    setting = Setting(example, source.train_size, len(source.classes))
+    for objective in objectives.values():
+        objective.attach(model, setting)
+    if recipe.compile:
+        model.compile()
+    trainer = _trainer(recipe, folder, on_epoch, accelerator, devices, num_nodes)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            trainer.fit(Task(model, recipe, source, objectives), ckpt_path=folder.state)
+    except SystemExit:  # Lightning's way of ending after Ctrl-C
+        raise KeyboardInterrupt from None
+    except SignwiseError:
+        raise
+    except (RuntimeError, EOFError, OSError, KeyError) as error:
+        if folder.state is None or trainer.global_step > 0:
+            raise
+        raise CheckpointError(
+            f"cannot resume from {folder.state}: {' '.join(str(error).split())[:200]}. "
+            "It is truncated or belongs to another version; remove it to start this run again."
+        ) from error
+    finally:
+        for objective in objectives.values():
+            objective.detach()
+    if trainer.is_global_zero:
+        _finish(folder, model, source, recipe)
+    return Result(folder.path, tuple(folder.rows()))
+
+
+def _trainer(
+    recipe: Recipe,
+    folder: RunFolder,
+    on_epoch: Callable[[dict[str, Any]], None] | None,
+    accelerator: str,
+    devices: int | str,
+    num_nodes: int,
+) -> L.Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    live = on_epoch is None and sys.stdout.isatty()
+    many = num_nodes > 1 or str(devices) not in ("auto", "1") or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return L.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy="ddp_find_unused_parameters_true" if many else "auto",
+        precision=recipe.precision,
+        logger=TensorBoardLogger(folder.path, name="", version="tensorboard"),
+        callbacks=[Record(folder, on_epoch or (_print_row if not live else _nothing)), *([RichProgressBar()] if live else [])],
+        plugins=[AtomicCheckpointIO()],
+        enable_progress_bar=live,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10**9,
+        use_distributed_sampler=False,
+        default_root_dir=folder.path,
+    )
+
+
+def _nothing(row: dict[str, Any]) -> None:
+    pass
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    shown = (f"{key} {row[key]:.4f}" for key in ("train_loss", "train_accuracy", "loss", "accuracy") if key in row)
+    print(f"epoch {row['epoch'] + 1}: {', '.join(shown)}, {row['seconds']:.1f} s", file=sys.stderr, flush=True)
+
+
+def _finish(folder: RunFolder, model: nn.Module, source: DataSource, recipe: Recipe) -> None:
+    rows = folder.rows()
+    try:
+        with open(folder.path / "metrics.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+            writer.writeheader()
+            writer.writerows(rows)
+        save_model(
+            model,
+            folder.path,
+            classes=list(source.classes),
+            mean=list(source.mean),
+            std=list(source.std),
+            size=list(source.size),
+            data=recipe.data.name,
+            accuracy=rows[-1]["accuracy"],
+        )
+    except OSError as error:
+        raise folder.unwritable(error) from error
