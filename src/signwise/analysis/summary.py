@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from math import prod
 from typing import Any
 
 import torch
@@ -158,7 +157,7 @@ def _layers(module: nn.Module, name: str, visited: set[int]) -> Iterator[tuple[s
 
 def _row(name: str, module: nn.Module, shape: tuple[int, ...], macs: int, seen: set[int]) -> LayerCost:
     own = {id(parameter): parameter.numel() for parameter in module.parameters() if id(parameter) not in seen}
-    seen |= own.keys()
+    seen.update(own)
     parameters = sum(own.values())
     weight_bits = activation_bits = FLOAT_BITS
     bits = FLOAT_BITS * parameters

@@ -50,7 +50,7 @@ class Window(Estimator):
     bound: float = 1.0
 
     def gradient(self, x: Tensor, g: Tensor, *coefficients: Tensor) -> Tensor:
-        return torch.where(x.abs() <= self.bound, g, 0.0)
+        return torch.le(x.abs(), self.bound, out=torch.empty_like(x)).mul_(g)
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,9 @@ class TanhDecay(_Decaying):
 
     def gradient(self, x: Tensor, g: Tensor, *coefficients: Tensor) -> Tensor:
         t, k = coefficients
-        y = torch.mul(x, t).tanh_()
-        return torch.ops.aten.tanh_backward(g, y).mul_(k * t)
+        # 1 - tanh(tx)^2 = 4 y (1 - y), y = sigmoid(2tx): the sigmoid is several times faster than tanh on CPUs.
+        y = torch.mul(x, 2 * t).sigmoid_()
+        return torch.ops.aten.sigmoid_backward(g, y).mul_(4 * k * t)
 
 
 @dataclass(frozen=True)

@@ -79,4 +79,5 @@ def _save(file: Path, decoded: Decoded) -> None:
 
 
 def _crc(images: Tensor, labels: Tensor) -> str:
-    return str(zlib.crc32(labels.contiguous().numpy(), zlib.crc32(images.contiguous().numpy())))
+    first, second = (tensor.contiguous().numpy().data for tensor in (images, labels))
+    return str(zlib.crc32(second, zlib.crc32(first)))

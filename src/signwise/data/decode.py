@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from signwise.core.errors import DataError
@@ -24,10 +24,11 @@ def decode(cell: dict[str, Any], rows: Rows, row: int, channels: int | None = No
         with Image.open(io.BytesIO(cell["bytes"]) if cell["bytes"] is not None else cell["path"]) as image:
             mode = {1: "L", 3: "RGB", None: "L" if image.mode in GREY_MODES else "RGB"}[channels]
             return image.convert(mode)
-    except (OSError, SyntaxError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # decoders raise classes without a common base
         path = f" ({cell['path']})" if cell and cell.get("path") else ""
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
         raise DataError(
-            f"{rows.where(row)}{path}: cannot decode the image: {error}; restore or leave out the image"
+            f"{rows.where(row)}{path}: cannot decode the image: {reason}; restore or leave out the image"
         ) from error
 
 
@@ -48,7 +49,8 @@ def decode_all(rows: Rows, channels: int | None, progress: Progress | None = Non
     for table in rows.tables():
         labels.append(rows.labels_of(table, done))
         arrays = [
-            pixels(decode(cell, rows, done + i, channels)) for i, cell in enumerate(table.column(rows.image).to_pylist())
+            pixels(decode(cell, rows, done + i, channels))
+            for i, cell in enumerate(table.column(rows.image).to_pylist())
         ]
         expected = images[0].shape[2:] if images else arrays[0].shape[1:]
         for i, array in enumerate(arrays):
@@ -67,8 +69,7 @@ def decode_all(rows: Rows, channels: int | None, progress: Progress | None = Non
             )
         if progress:
             progress(rows.split, done)
-    if not done:
-        raise DataError(f"the {rows.split} split of {rows.origin} has no images")
+    rows.need_images(done)
     most = max(part.shape[1] for part in images)
     return torch.cat([part.expand(-1, most, -1, -1) for part in images]), torch.cat(labels)
 

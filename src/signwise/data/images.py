@@ -48,7 +48,7 @@ class ImageSet:
         """The images from position ``start`` to before ``stop``, sharing memory."""
         return replace(self, images=self.images[start:stop], labels=self.labels[start:stop])
 
-    def to(self, device: torch.device) -> "ImageSet":
+    def to(self, device: str | torch.device) -> "ImageSet":
         """The set on ``device``."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 

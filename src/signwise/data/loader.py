@@ -28,7 +28,7 @@ class Loader:
         augment: tuple[Augmentation, ...] = (),
         device: str | torch.device = "cpu",
     ):
-        self.images = images.to(torch.device(device))
+        self.images = images.to(device)
         self.order = order
         self.augment = augment
         self.epoch = 0
@@ -62,9 +62,9 @@ class Loader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where ``state`` was taken."""
         for name, ours in self._identity().items():
-            if state[name] != ours:
+            if state.get(name) != ours:
                 raise CheckpointError(
-                    f"the loader state was taken with {name}={state[name]}, this loader has {name}={ours}; resume "
+                    f"the loader state was taken with {name}={state.get(name)}, this loader has {name}={ours}; resume "
                     "with the data settings and the seed of the run"
                 )
         self.epoch, self._next, self._start = state["epoch"], state["batch"], state["batch"]

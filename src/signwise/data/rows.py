@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from signwise.core.errors import DataError
+from signwise.data import cache
 from signwise.data.origin import Folder, Hub
 
 IMAGE_COLUMNS = ("image", "img")
@@ -41,6 +42,11 @@ class Rows:
             except Exception as error:
                 fail(self.origin, self.split, error)
             yield table
+
+    def need_images(self, count: int) -> None:
+        """DataError where ``count``, the number of rows, is 0."""
+        if not count:
+            raise DataError(f"the {self.split} split of {self.origin} has no images; complete the set")
 
     def labels_of(self, table: Any, first: int = 0) -> Tensor:
         """Labels of an arrow table, int64 N; DataError for one that is missing or not a class."""
@@ -80,21 +86,26 @@ def read(origin: Folder | Hub, splits: Sequence[str], random_access: bool = Fals
     Errors: DataError where no split is there, or the file or the network cannot be read.
     """
     if isinstance(origin, Hub):
-        return _rows(origin, *_first_on_hub(origin, splits), files=())
-    split = next((split for split in splits if origin.has(split)), None)
-    if split is None:
+        split, data = _first_on_hub(origin, splits)
+        return _rows(origin, split, data, files=tuple(Path(file["filename"]) for file in data.cache_files))
+    there = [split for split in splits if origin.has(split)]
+    if not there:
         raise DataError(
             f"{origin} has no split {' or '.join(splits)}: looked for <split>-*.parquet and <split>/<class>/; add one, "
             "or set data.holdout to evaluate on training images"
         )
+    split = there[0]
     parquet = origin.parquet(split)
-    pattern = f"{glob.escape(str(origin.path / split))}/**"
-    files = parquet or sorted(file for file in (origin.path / split).rglob("*") if file.is_file())
+    arguments: dict[str, Any]
     if parquet:
         arguments = {"path": "parquet", "data_files": {split: [glob.escape(str(file)) for file in parquet]}}
+        files = parquet
     else:
+        pattern = f"{glob.escape(str(origin.path / split))}/**"
         arguments = {"path": "imagefolder", "data_files": {split: pattern}, "drop_labels": False}
-    data = _load(origin, split=split, streaming=not random_access, **arguments)
+        files = [] if random_access else sorted(file for file in (origin.path / split).rglob("*") if file.is_file())
+    arguments["cache_dir"] = str(cache.folder() / "datasets")
+    data = _load(origin, split, streaming=not random_access, **arguments)
     return _rows(origin, split, data, files=tuple(files))
 
 
@@ -102,6 +113,7 @@ def fail(origin: Folder | Hub, split: str, error: Exception) -> NoReturn:
     """Turn whatever the library raised into a DataError."""
     if isinstance(error, DataError):
         raise error
+    error = error.__cause__ if isinstance(error.__cause__, Exception) else error  # the library wraps the reason
     advice = origin.advice() if isinstance(origin, Hub) else "; replace or complete the files"
     raise DataError(f"cannot read the {split} split of {origin}: {type(error).__name__}: {error}{advice}") from error
 
@@ -116,7 +128,7 @@ def _first_on_hub(origin: Hub, splits: Sequence[str]) -> tuple[str, Any]:
     split = next((split for split in splits if split in there), None)
     if split is None:
         raise DataError(f"{origin} has no split {' or '.join(splits)}; it has {', '.join(there)}")
-    return split, _load(origin, split=split, path=origin.id)
+    return split, _load(origin, split, path=origin.id)
 
 
 def _load(origin: Folder | Hub, split: str, **arguments: Any) -> Any:

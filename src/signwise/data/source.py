@@ -1,7 +1,6 @@
 """Open a data set: from a config to loaders."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 
@@ -118,5 +117,64 @@ def _decoded(name: str, rows: Rows, channels: int | None, progress: Progress | N
     def build() -> Decoded:
         return *decode_all(rows, channels, progress), rows.classes
 
-    files = rows.files or tuple(rows.cache_files())
-    return cached(f"{name}-{rows.split}-{fingerprint(files, channels)}", build) if files else build()
+    return cached(f"{name}-{rows.split}-{fingerprint(rows.files, channels)}", build) if rows.files else build()
+
+
+def _source(
+    config: DataConfig, entry: Entry, train: ImageSet | StoredImages, test: ImageSet | StoredImages | None
+) -> DataSource:
+    """Check that the two sets belong together, cut out the parts that are asked for, and choose the augmentation."""
+    train, test = _with_classes(train, test)
+    if test is not None and test.shape[1:] != train.shape[1:]:
+        raise DataError(
+            f"{config.name}: test images are {_by(test.shape[1:])}, training images {_by(train.shape[1:])}; set "
+            "data.image_size to bring all images to one size"
+        )
+    kept = len(train) - config.holdout
+    if kept < 1:
+        raise DataError(f"data.holdout={config.holdout} leaves nothing of the {len(train)} training images")
+    if (config.train_samples or 0) > kept:
+        raise DataError(
+            f"data.train_samples={config.train_samples} of {kept} training images of {config.name} "
+            f"({len(train)} less data.holdout={config.holdout}); ask for at most {kept}"
+        )
+    evaluation = train.part(kept, len(train)) if test is None else test
+    train = train.part(0, config.train_samples or kept)
+    if isinstance(train, ImageSet) and not train.mean:
+        mean, std = moments(train.images)
+        std = tuple(value or 1.0 for value in std)
+        train, evaluation = replace(train, mean=mean, std=std), replace(evaluation, mean=mean, std=std)
+    names = entry.augment if config.augment is None else config.augment
+    augment = tuple(AUGMENTATIONS[name] for name in names)
+    if isinstance(train, StoredImages):  # the crop is done while decoding, whatever its place in the order
+        crop = next((a for a in augment if isinstance(a, RandomResizedCrop)), None)
+        train, augment = replace(train, crop=crop), tuple(a for a in augment if a is not crop)
+    return DataSource(config, train, evaluation, augment)
+
+
+def _with_classes(
+    train: ImageSet | StoredImages, test: ImageSet | StoredImages | None
+) -> tuple[ImageSet | StoredImages, ImageSet | StoredImages | None]:
+    """Give both sets the same class names: those of the files, or else the numbers that occur in training."""
+    names = train.classes or (test.classes if test is not None else ())
+    classes = names or tuple(map(str, range(int(train.labels.max()) + 1)))
+    for split, part in [("train", train), ("test", test)]:
+        if part is None:
+            continue
+        if part.classes and part.classes != classes:
+            odd = sorted(set(part.classes) ^ set(classes))
+            raise DataError(
+                f"train and test have different classes: {len(classes)} and {len(part.classes)}; "
+                + (f"only in one of them: {', '.join(odd[:5])}" if odd else "the same names in another order")
+                + ". Both splits need the same class names in the same order"
+            )
+        if int(part.labels.max()) >= len(classes):
+            raise DataError(
+                f"the {split} split has label {int(part.labels.max())}, but there are {len(classes)} classes (0.."
+                f"{len(classes) - 1}); both splits need the same classes"
+            )
+    return replace(train, classes=classes), None if test is None else replace(test, classes=classes)
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from signwise.core.errors import DataError
 from signwise.data.augment import RandomResizedCrop
 from signwise.data.decode import decode, pixels
 from signwise.data.order import Step
@@ -17,7 +17,7 @@ from signwise.data.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
-class StoredImages(Dataset[tuple[Step, Tensor, Tensor]]):
+class StoredImages(Dataset[tuple[Step, Tensor, Tensor] | DataError]):
     """Images on disk, decoded at ``image_size``; labels int64 N are kept in memory.
 
     With ``crop`` a random part is cut out and scaled while decoding; it takes the first columns of the numbers of a
@@ -34,7 +34,7 @@ class StoredImages(Dataset[tuple[Step, Tensor, Tensor]]):
     image_size: int
     workers: int = 0
     crop: RandomResizedCrop | None = None
-    device: torch.device = torch.device("cpu")
+    device: str | torch.device = "cpu"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,7 +48,7 @@ class StoredImages(Dataset[tuple[Step, Tensor, Tensor]]):
         """The images from position ``start`` to before ``stop``."""
         return replace(self, first=self.first + start, labels=self.labels[start:stop])
 
-    def to(self, device: torch.device) -> "StoredImages":
+    def to(self, device: str | torch.device) -> "StoredImages":
         """The set with batches delivered on ``device``."""
         return replace(self, device=device)
 
@@ -59,14 +59,23 @@ class StoredImages(Dataset[tuple[Step, Tensor, Tensor]]):
             batch_size=None,
             sampler=steps,
             num_workers=self.workers,
-            pin_memory=self.device.type == "cuda",
+            pin_memory=torch.device(self.device).type == "cuda",
             generator=torch.Generator(),  # or it would draw from the global generator
         )
-        for step, images, labels in loader:
+        for decoded in loader:
+            if isinstance(decoded, DataError):
+                raise decoded
+            step, images, labels = decoded
             yield step, images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
 
-    def __getitem__(self, step: Step) -> tuple[Step, Tensor, Tensor]:
-        """One batch, decoded."""
+    def __getitem__(self, step: Step) -> tuple[Step, Tensor, Tensor] | DataError:
+        """One batch, decoded; an error is returned, since a worker would wrap what it raises in its traceback."""
+        try:
+            return self._decoded(step)
+        except DataError as error:
+            return error
+
+    def _decoded(self, step: Step) -> tuple[Step, Tensor, Tensor]:
         rows = (step.rows + self.first).tolist()
         cells = self.rows.data[rows].column(self.rows.image).to_pylist()
         images = [decode(cell, self.rows, row, len(self.mean)) for cell, row in zip(cells, rows, strict=True)]
@@ -97,5 +106,6 @@ def centre(image: Image.Image, size: int) -> Image.Image:
 
 def stored(rows: Rows, mean: tuple[float, ...], std: tuple[float, ...], image_size: int, workers: int) -> StoredImages:
     """The set on disk behind ``rows``; reads all labels (DataError for a wrong one), no image."""
-    labels = rows.labels_of(cast(Dataset, rows.data).select_columns([rows.label])[:])
+    labels = rows.labels_of(rows.data.select_columns([rows.label])[:])
+    rows.need_images(len(labels))
     return StoredImages(rows, 0, labels, rows.classes, mean, std, image_size, workers)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -65,8 +65,11 @@ class Classifier(nn.Module):
     """logits = head(pool(body(stem(x)))).
 
     Shape: what ``rule`` allows -> (N, num_classes). The layer before the logits is ``head.linear`` in every model.
+    ``config`` is the plain data that rebuilds the model, set by ``create_model``.
     Errors: ShapeError from ``rule``.
     """
+
+    config: dict[str, Any]
 
     def __init__(self, rule: InputRule, stem: nn.Module, body: nn.Module, pool: nn.Module, head: nn.Module):
         super().__init__()

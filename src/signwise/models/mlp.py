@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -29,8 +30,8 @@ def mlp(num_classes: int, in_channels: int, wiring: Wiring, hidden: Sequence[int
     )
     if wiring.stem_activation:
         stem["activation"] = activation(wiring.activation, widths[0])
-    pairs = zip(widths, widths[1:], strict=False)
-    body = OrderedDict((f"step{index}", _step(*pair, wiring)) for index, pair in enumerate(pairs, start=1))
+    steps = enumerate(pairwise(widths), start=1)
+    body = OrderedDict[str, nn.Module]((f"step{index}", _step(*pair, wiring)) for index, pair in steps)
     head = linear_head(widths[-1], num_classes, wiring)
     return Classifier(Values(count), nn.Sequential(stem), nn.Sequential(body), nn.Identity(), head)
 

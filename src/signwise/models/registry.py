@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from signwise.components.part import decode, encode
 from signwise.components.wiring import Wiring
 from signwise.core.errors import ConfigError
 from signwise.core.registry import Registry, suggestion
+from signwise.models.classifier import Classifier
 from signwise.models.initialise import initialise_
 from signwise.models.options import positive
 
@@ -20,7 +19,7 @@ _CONFIG_KEYS = ("model", "num_classes", "in_channels", "wiring", "options")
 class Entry:
     """One registered model: its family's builder, its options with their defaults, the model it is wired as."""
 
-    build: Callable[..., nn.Module]
+    build: Callable[..., Classifier]
     defaults: Mapping[str, Any]
     wired_as: str
 
@@ -28,7 +27,7 @@ class Entry:
 MODELS: Registry[Entry] = Registry("model")
 
 
-def add_model(name: str, build: Callable[..., nn.Module], wired_as: str | None = None, **defaults: Any) -> None:
+def add_model(name: str, build: Callable[..., Classifier], wired_as: str | None = None, **defaults: Any) -> None:
     """Enter ``build(num_classes, in_channels, wiring, **options)`` under ``name`` with default options.
 
     ``wired_as`` is the name whose entry in ``Wiring.on`` applies when there is none for ``name``.
@@ -47,7 +46,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def create_model(
     name: str, num_classes: int = 10, in_channels: int = 3, wiring: Wiring = Wiring(), **options: Any
-) -> nn.Module:
+) -> Classifier:
     """A float model, freshly initialised, wired as ``wiring`` says for it; ``binarize_`` makes it binary.
 
     ``model.config`` is plain data from which :func:`create_from_config` builds the same model again (new weights).
@@ -70,7 +69,7 @@ def create_model(
     return model
 
 
-def create_from_config(config: Mapping[str, Any]) -> nn.Module:
+def create_from_config(config: Mapping[str, Any]) -> Classifier:
     """The model whose ``model.config`` this is, with new weights.
 
     Errors: ConfigError for a key that is missing or unknown, or a wiring that is not one.

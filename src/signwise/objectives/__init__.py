@@ -5,8 +5,12 @@ from collections.abc import Callable
 from signwise.core.registry import Registry
 from signwise.objectives.base import Objective, Setting, Step
 from signwise.objectives.contrastive_mi import ContrastiveMI
+from signwise.objectives.contrastive_teacher import ContrastiveTeacher
+from signwise.objectives.distillation import Distillation
 
 OBJECTIVES: Registry[Callable[..., Objective]] = Registry("objective")
 OBJECTIVES.add("contrastive_mi", ContrastiveMI)
+OBJECTIVES.add("contrastive_teacher", ContrastiveTeacher)
+OBJECTIVES.add("distillation", Distillation)
 
-__all__ = ["OBJECTIVES", "ContrastiveMI", "Objective", "Setting", "Step"]
+__all__ = ["OBJECTIVES", "ContrastiveMI", "ContrastiveTeacher", "Distillation", "Objective", "Setting", "Step"]

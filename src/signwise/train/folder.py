@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import signwise
 import torch
 import yaml
 from filelock import FileLock, Timeout
@@ -113,8 +114,9 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
 
 def versions() -> dict[str, Any]:
     """What a result depends on besides the recipe."""
-    packages = ("signwise", "torch", "lightning", "numpy")
+    packages = ("torch", "lightning", "numpy")
     return {
+        "signwise": signwise.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "processor": platform.processor() or platform.platform(),

@@ -1,0 +1,42 @@
+"""What the verbs print: results on stdout, progress on stderr."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from rich.console import Console
+
+
+def is_main() -> bool:
+    """Whether this process is the one that speaks, the first of a distributed run."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def show(item: Any) -> None:
+    """Print text, or anything rich can draw, on stdout; tables are as wide as they need where nobody looks."""
+    if is_main():
+        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(item)
+
+
+def show_json(data: Any) -> None:
+    """Print plain data as one JSON document on stdout."""
+    if is_main():
+        print(json.dumps(data, indent=1))
+
+
+def note(text: str) -> None:
+    """Print a line on stderr."""
+    if is_main():
+        print(text, file=sys.stderr, flush=True)
+
+
+def percent(share: float | None, spread: float | None = None) -> str:
+    """A share as a percentage, with the sample's standard deviation where there is one.
+
+    >>> percent(0.9811), percent(0.9811, 0.0123), percent(None)
+    ('98.11', '98.11 ± 1.23', '-')
+    """
+    if share is None:
+        return "-"
+    return f"{100 * share:.2f}" + ("" if spread is None else f" ± {100 * spread:.2f}")

@@ -1,0 +1,182 @@
+"""Methods and objectives against each other at the same budget: cells, their runs, and what they add up to."""
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from signwise.core.errors import ConfigError, TrainingError
+from signwise.methods import METHODS
+from signwise.objectives import OBJECTIVES
+from signwise.train.checkpoint import write_atomically
+from signwise.train.folder import versions
+from signwise.train.recipe import Recipe
+from signwise.train.run import Result, fit
+
+FLOAT, NONE = "float", "none"
+EpochCall = Callable[["Cell", dict[str, Any]], None]
+CellCall = Callable[["Outcome"], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a comparison; ``name`` is also its run folder's."""
+
+    method: str
+    objective: str
+    seed: int
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}-{self.objective}-s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell: a result, or the error that ended it."""
+
+    cell: Cell
+    result: Result | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one method and objective over the seeds.
+
+    ``mean``, ``std`` (of the sample, None below two runs) and ``accuracies`` are of the last epoch; ``best_mean`` is of
+    each run's best epoch on the evaluation set, which flatters. ``seconds`` is the mean training time of a run.
+    """
+
+    method: str
+    objective: str
+    seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    mean: float | None
+    std: float | None
+    best_mean: float | None
+    seconds: float | None
+    failed: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.accuracies)
+
+    @property
+    def label(self) -> str:
+        return self.method if self.objective == NONE else f"{self.method} + {self.objective}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"label": self.label, "n": self.n} | vars(self)
+
+
+def cells(
+    recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], seeds: Sequence[int]
+) -> tuple[Cell, ...]:
+    """The cells of a comparison: every method with every objective and seed, seed by seed.
+
+    ``float`` is the float twin of the recipe's own method, and ``none`` no objective; ``a+b`` is two objectives at
+    once. The float twin takes no objectives. An objective has the options that ``recipe.objectives`` gives it, a method
+    those of ``recipe.method_options`` if it is the recipe's own. Errors: UnknownName, ConfigError for what is twice.
+
+    >>> [cell.name for cell in cells(Recipe(), ["float", "irnet"], ["none", "contrastive_mi"], [0])]
+    ['float-none-s0', 'irnet-none-s0', 'irnet-contrastive_mi-s0']
+    """
+    for kind, values in (("methods", methods), ("objectives", objectives), ("seeds", seeds)):
+        if not values or len(set(values)) != len(values):
+            found = " ".join(map(str, values)) or "missing"
+            raise ConfigError(f"compare: --{kind} {found}; allowed: one or more, each once")
+    kinds = [
+        kind
+        for method in methods
+        for kind in ([(FLOAT, NONE)] if method == FLOAT else [(method, objective) for objective in objectives])
+    ]
+    return tuple(
+        Cell(method, objective, seed, _recipe(recipe, method, objective).replace(seed=seed))
+        for seed in seeds
+        for method, objective in kinds
+    )
+
+
+def _recipe(recipe: Recipe, method: str, objective: str) -> Recipe:
+    if method == FLOAT:
+        return recipe.replace(binary=False, objectives={})
+    METHODS[method]
+    names = [] if objective == NONE else objective.split("+")
+    for name in names:
+        OBJECTIVES[name]
+    options = recipe.method_options if method == recipe.method else {}
+    chosen = {name: recipe.objectives.get(name, {}) for name in names}
+    return recipe.replace(method=method, method_options=options, binary=True, objectives=chosen)
+
+
+def run(
+    cells: Sequence[Cell],
+    out: str | Path,
+    on_start: Callable[[Cell], None],
+    on_epoch: EpochCall,
+    on_end: CellCall,
+    **options: Any,
+) -> tuple[Outcome, ...]:
+    """Carry out the cells one after the other, each in its own run folder in ``out``; finished ones are read.
+
+    A TrainingError ends its cell only; every other error ends the comparison. ``options`` go to :func:`fit`.
+    """
+    outcomes = []
+    for cell in cells:
+        on_start(cell)
+        outcome = _run(cell, Path(out) / cell.name, on_epoch, options)
+        on_end(outcome)
+        outcomes.append(outcome)
+    return tuple(outcomes)
+
+
+def _run(cell: Cell, folder: Path, on_epoch: EpochCall, options: dict[str, Any]) -> Outcome:
+    try:
+        return Outcome(cell, fit(cell.recipe, folder, on_epoch=lambda row: on_epoch(cell, row), **options))
+    except TrainingError as error:
+        return Outcome(cell, None, str(error))
+
+
+def aggregate(outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
+    """One row for each method and objective, in order of appearance."""
+    kinds = dict.fromkeys((outcome.cell.method, outcome.cell.objective) for outcome in outcomes)
+    return tuple(
+        _row(*kind, [outcome for outcome in outcomes if (outcome.cell.method, outcome.cell.objective) == kind])
+        for kind in kinds
+    )
+
+
+def _row(method: str, objective: str, outcomes: Sequence[Outcome]) -> Row:
+    done = [(outcome.cell.seed, outcome.result) for outcome in outcomes if outcome.result]
+    accuracies = [result.accuracy for _, result in done]
+    return Row(
+        method=method,
+        objective=objective,
+        seeds=tuple(seed for seed, _ in done),
+        accuracies=tuple(accuracies),
+        mean=statistics.fmean(accuracies) if done else None,
+        std=statistics.stdev(accuracies) if len(done) > 1 else None,
+        best_mean=statistics.fmean(result.best_accuracy for _, result in done) if done else None,
+        seconds=statistics.fmean(result.seconds for _, result in done) if done else None,
+        failed=tuple(outcome.error for outcome in outcomes if not outcome.result),
+    )
+
+
+def to_dict(recipe: Recipe, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """A comparison as plain data: the common recipe, rows, cells, versions."""
+    runs = [
+        {"name": outcome.cell.name, "seed": outcome.cell.seed}
+        | (outcome.result.to_dict() if outcome.result else {"error": outcome.error})
+        for outcome in outcomes
+    ]
+    rows = [row.to_dict() for row in aggregate(outcomes)]
+    return {"recipe": recipe.to_dict(), "rows": rows, "cells": runs, "versions": versions()}
+
+
+def save(data: dict[str, Any], path: Path) -> None:
+    """Write a comparison's plain data as JSON."""
+    write_atomically(path, lambda partial: partial.write_text(json.dumps(data, indent=1)))
