@@ -33,6 +33,8 @@ def irnet(t_min: float = 1e-3, t_max: float = 10.0) -> Method:
             head_norm=True,
             on=(
                 ("resnet20", (("shortcut", "pad"),)),
+                ("vgg_small", (("head_norm", False),)),
+                ("mlp", (("head_norm", False),)),
                 ("resnet18_cifar", (("residual", "normal"), ("stem_activation", False))),
             ),
         ),

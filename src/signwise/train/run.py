@@ -17,13 +17,12 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from signwise.components.method import Method
 from signwise.convert import binarize_
 from signwise.core.errors import CheckpointError, ConfigError, SignwiseError
 from signwise.core.registry import suggestion
 from signwise.data import DataSource, open_data
 from signwise.methods import get_method
-from signwise.models import create_model
+from signwise.models import MODELS, create_model
 from signwise.nn.layers import advance_
 from signwise.core.progress import Progress
 from signwise.objectives import OBJECTIVES, Objective, Setting
@@ -66,13 +65,14 @@ class Result:
 
 def build_model(recipe: Recipe, source: DataSource) -> nn.Module:
     """The model a recipe names, for a data set: wired for the method, binarized unless ``binary`` is false."""
-    method: Method = get_method(recipe.method, **recipe.method_options)
+    method = get_method(recipe.method, **recipe.method_options)
+    fixed_size = {"image_size": source.size[0]} if "image_size" in MODELS[recipe.model].defaults else {}
     model = create_model(
         recipe.model,
         num_classes=len(source.classes),
         in_channels=source.channels,
         wiring=method.wiring,
-        **recipe.model_options,
+        **(fixed_size | recipe.model_options),
     )
     if recipe.binary:
         binarize_(model, method, recipe.overrides)

@@ -1,0 +1,55 @@
+"""Levels of the binary activation, and DoReFa's rounding written with them."""
+
+import pytest
+import torch
+
+from signwise.components.activation_transform import Affine
+from signwise.components.estimator import Identity, Window
+from signwise.components.levels import TwoLevels
+from signwise.components.part import Site, State
+from signwise.core.errors import ConfigError
+
+SITE = Site(torch.zeros(2, 3), 3, 0)
+
+
+def levels(part: TwoLevels, a: torch.Tensor, estimator: Identity | Window) -> torch.Tensor:
+    (out,) = part(a, estimator, (), State(part, SITE))
+    return out
+
+
+def test_plus_minus_one() -> None:
+    a = torch.tensor([-0.5, -0.0, 0.0, 2.0], requires_grad=True)
+    out = levels(TwoLevels(), a, Window())
+    assert out.tolist() == [-1.0, 1.0, 1.0, 1.0]
+    out.backward(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert a.grad is not None and a.grad.tolist() == [1.0, 2.0, 3.0, 0.0]
+
+
+def test_zero_one_halves_the_gradient() -> None:
+    a = torch.tensor([-0.5, -0.0, 0.0, 2.0], requires_grad=True)
+    out = levels(TwoLevels(0.0, 1.0), a, Window())
+    assert out.tolist() == [0.0, 1.0, 1.0, 1.0]
+    out.backward(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert a.grad is not None and a.grad.tolist() == [0.5, 1.0, 1.5, 0.0]
+
+
+def test_rounding_of_the_clipped_activation() -> None:
+    values = [-1.0, -1e-7, -0.0, 0.0, 0.25, 0.5 - 2**-25, 0.5, 0.75, 1.0, 1.0 + 2**-23, 3.0]
+    a = torch.tensor(values, requires_grad=True)
+    out = levels(TwoLevels(0.0, 1.0), Affine(2.0, -1.0)(a, State(Affine(), SITE)), Window())
+    assert out.tolist() == [1.0 if v >= 0.5 else 0.0 for v in values]
+    out.backward(torch.full_like(a, 3.0))
+    assert a.grad is not None
+    assert a.grad[2:-2].tolist() == [3.0] * 7
+    assert a.grad[[0, -2, -1]].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_one_basis_without_a_factor() -> None:
+    part = TwoLevels()
+    assert part.bases == 1 and part.factors(State(part, SITE)) == (None,)
+
+
+@pytest.mark.parametrize("low, high", [(1.0, -1.0), (0.0, 2.0), (-1.0, 0.0)])
+def test_levels_are_checked(low: float, high: float) -> None:
+    with pytest.raises(ConfigError, match=rf"TwoLevels\(low={low}, high={high}\); allowed: \(-1, 1\) and \(0, 1\)"):
+        TwoLevels(low, high)

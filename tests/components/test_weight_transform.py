@@ -1,0 +1,186 @@
+"""Standardisation and rotation of the latent weights."""
+
+import math
+import statistics
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from signwise.components.part import Site, State
+from signwise.components.weight_transform import Rotate, Standardize
+from signwise.core.errors import ConfigError
+from signwise.core.progress import Progress
+
+START = Progress(0, 1)
+
+
+def state_of(part: Standardize | Rotate, w: Tensor) -> State:
+    return State(part, Site(w.detach(), w.shape[1], w.dim() - 2)).to(w.dtype)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 3, 3), (4, 1, 3, 3), (2, 7, 5), (3, 9), (1, 2)])
+def test_standardize_against_the_statistics_module(shape: tuple[int, ...]) -> None:
+    w = torch.randn(shape, dtype=torch.float64) * 3 + 2
+    out = Standardize()(w, state_of(Standardize(), w))
+    assert out.shape == w.shape
+    for row, got in zip(w.flatten(1).tolist(), out.flatten(1).tolist(), strict=True):
+        mean, std = statistics.fmean(row), statistics.stdev(row)
+        assert got == pytest.approx([(v - mean) / std for v in row])
+
+
+def test_standardize_gradient_by_finite_differences() -> None:
+    w = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: Standardize()(w, state_of(Standardize(), w)), (w,))
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 0.1, 1 / 3, 1e-20, 1e20])
+def test_constant_filter_stays_finite(value: float) -> None:
+    w = torch.full((2, 3, 3, 3), value, requires_grad=True)
+    out = Standardize()(w, state_of(Standardize(), w))
+    (out * torch.randn_like(out)).sum().backward()
+    assert w.grad is not None and w.grad.isfinite().all()
+    assert out.abs().max() <= 1e-3 * max(abs(value), 1.0)
+
+
+def test_filter_of_one_weight_is_left_alone() -> None:
+    w = torch.tensor([[[[0.3]]], [[[-2.0]]]])
+    assert torch.equal(Standardize()(w, state_of(Standardize(), w)), w)
+
+
+@given(st.floats(0.01, 100.0), st.floats(-10.0, 10.0))
+@settings(max_examples=25, deadline=None)
+def test_standardize_forgets_scale_and_offset(scale: float, offset: float) -> None:
+    w = torch.linspace(-1, 2, 36, dtype=torch.float64).reshape(2, 2, 3, 3) ** 3
+    state = state_of(Standardize(), w)
+    assert torch.allclose(Standardize()(w * scale + offset, state), Standardize()(w, state), atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "shape, factors",
+    [
+        ((4, 64, 3, 3), (24, 24)),
+        ((4, 128, 3, 3), (32, 36)),
+        ((4, 256, 3, 3), (48, 48)),
+        ((4, 512, 3, 3), (64, 72)),
+        ((4, 7), (1, 7)),
+        ((4, 1, 3, 3), (3, 3)),
+        ((4, 1, 1, 1), (1, 1)),
+    ],
+)
+def test_factors_nearest_the_square_root(shape: tuple[int, ...], factors: tuple[int, int]) -> None:
+    state = state_of(Rotate(), torch.zeros(shape))
+    assert (len(state.r1), len(state.r2)) == factors
+    assert state.rho.shape == (shape[0],) + (1,) * (len(shape) - 1)
+
+
+def naive_rotation(w: Tensor, r1: Tensor, r2: Tensor) -> Tensor:
+    """One Kronecker matrix on each flattened filter: (R1^T X R2)_cd = sum_ab R1_ac X_ab R2_bd."""
+    return (w.flatten(1) @ torch.kron(r1, r2)).reshape(w.shape)
+
+
+@pytest.mark.parametrize("rho", [math.pi / 2, math.pi / 4, 0.0, -0.3])
+def test_rotation_is_a_kronecker_product(rho: float) -> None:
+    w = torch.randn(5, 4, 3, 3, dtype=torch.float64)
+    state = state_of(Rotate(), w)
+    with torch.no_grad():
+        state.rho.fill_(rho)
+    rotated = naive_rotation(w, state.r1, state.r2)
+    expected = w + abs(math.sin(rho)) * (rotated - w)
+    assert torch.allclose(Rotate()(w, state), expected, atol=1e-12)
+    assert rotated.flatten(1).norm(dim=1).tolist() == pytest.approx(w.flatten(1).norm(dim=1).tolist())
+
+
+def cosine_with_sign(w: Tensor) -> float:
+    flat = w.flatten(1)
+    return (flat.abs().sum(1) / (flat.norm(dim=1) * math.sqrt(flat.shape[1]))).mean().item()
+
+
+def is_orthogonal(r: Tensor) -> bool:
+    return torch.allclose(r @ r.T, torch.eye(len(r), dtype=r.dtype), atol=1e-5)
+
+
+def test_rotation_update_brings_filters_nearer_their_signs() -> None:
+    torch.manual_seed(0)
+    w = torch.randn(64, 64, 3, 3)
+    state = state_of(Rotate(), w)
+    assert cosine_with_sign(w) == pytest.approx(math.sqrt(2 / math.pi), abs=0.003)
+    before = cosine_with_sign(Rotate()(w, state).detach())
+    cosines = []
+    for epoch in range(6):
+        Rotate().advance(state, w, Progress(epoch, 6))
+        assert is_orthogonal(state.r1) and is_orthogonal(state.r2)
+        cosines.append(cosine_with_sign(Rotate()(w, state).detach()))
+    assert before == pytest.approx(0.798, abs=0.003)
+    assert cosines[0] == pytest.approx(0.812, abs=0.002)
+    assert cosines[-1] == pytest.approx(0.826, abs=0.003)
+    assert cosines == sorted(cosines) and len(set(cosines)) == 6
+
+
+def test_every_cycle_raises_the_agreement() -> None:
+    torch.manual_seed(1)
+    w = torch.randn(8, 5, 3, 3, dtype=torch.float64)
+    state = state_of(Rotate(cycles=1), w)
+    agreement = [naive_rotation(w, state.r1, state.r2).abs().sum().item()]
+    for _ in range(10):
+        Rotate(cycles=1).advance(state, w, START)
+        agreement.append(naive_rotation(w, state.r1, state.r2).abs().sum().item())
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(agreement))
+    assert agreement[-1] > agreement[0]
+
+
+def test_update_leaves_the_weights_and_rho() -> None:
+    w = torch.randn(4, 2, 3, 3)
+    state, before = state_of(Rotate(), w), w.clone()
+    Rotate().advance(state, w, START)
+    assert torch.equal(w, before)
+    assert state.rho.flatten().tolist() == pytest.approx([math.pi / 2] * 4)
+
+
+def gradients(gradient: str, rho: float) -> tuple[Tensor, Tensor, Tensor, State]:
+    torch.manual_seed(2)
+    w = torch.randn(3, 2, 3, 3, requires_grad=True)
+    part = Rotate(gradient=gradient)
+    state = state_of(part, w)
+    with torch.no_grad():
+        state.rho.fill_(rho)
+    g = torch.randn_like(w)
+    part(w, state).backward(g)
+    assert w.grad is not None
+    return w.grad, g, w.detach(), state
+
+
+@pytest.mark.parametrize("rho", [math.pi / 2, 0.6, -0.6])
+def test_gradient_of_the_weights(rho: float) -> None:
+    s = abs(math.sin(rho))
+    released, g, _, _ = gradients("released", rho)
+    assert torch.allclose(released, (1 - s) * g, atol=1e-6)
+    through, g, _, state = gradients("through", rho)
+    back = (g.flatten(1) @ torch.kron(state.r1, state.r2).T).reshape(g.shape)
+    assert torch.allclose(through, (1 - s) * g + s * back, atol=1e-5)
+
+
+def test_the_zero_gradient_trap() -> None:
+    released, *_ = gradients("released", math.pi / 2)
+    through, g, *_ = gradients("through", math.pi / 2)
+    assert released.count_nonzero() == 0
+    assert through.norm().item() == pytest.approx(g.norm().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("gradient", ["through", "released"])
+def test_gradient_of_rho(gradient: str) -> None:
+    _, g, w, state = gradients(gradient, -0.6)
+    along = ((naive_rotation(w, state.r1, state.r2) - w) * g).flatten(1).sum(1)
+    expected = -math.cos(0.6) * along  # d|sin rho| = sgn(sin rho) cos rho
+    assert state.rho.grad is not None
+    assert torch.allclose(state.rho.grad.flatten(), expected, atol=1e-5)
+    _, g, w, state = gradients(gradient, math.pi / 2)
+    assert state.rho.grad is not None and state.rho.grad.abs().max() < 1e-5
+
+
+def test_gradient_mode_is_checked() -> None:
+    with pytest.raises(ConfigError, match=r"Rotate\(gradient='thru'\); did you mean 'through'\?"):
+        Rotate(gradient="thru")

@@ -1,0 +1,212 @@
+"""Each method's layer rule, written out once more in plain tensor code and compared forwards and backwards."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from signwise.components.wiring import Wiring
+from signwise.core.progress import Progress
+from signwise.methods import get_method
+from signwise.nn.layers import BinaryLinear
+
+T = 1e-2 * 1e3 ** (5 / 8)  # sharpness of RBNN at epoch 5 of 8
+T_IRNET = 1e-3 * 1e4 ** (5 / 8)
+
+
+def positive(x: Tensor) -> Tensor:
+    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+
+def window(x: Tensor) -> Tensor:
+    return (x.abs() <= 1).to(x.dtype)
+
+
+def triangle(x: Tensor) -> Tensor:
+    return (2 - 2 * x.abs()).clamp(min=0)
+
+
+def tanh_slope(t: float) -> Callable[[Tensor], Tensor]:
+    return lambda x: max(1 / t, 1.0) * t * (1 - torch.tanh(t * x) ** 2)
+
+
+def quadratic(t: float) -> Callable[[Tensor], Tensor]:
+    return lambda x: (max(1 / t, 1.0) * (math.sqrt(2) * t - t * t * x.abs())).clamp(min=0)
+
+
+def surrogate(x: Tensor, slope: Callable[[Tensor], Tensor]) -> Tensor:
+    """A tensor whose value is sgn(x) and whose derivative is slope(x), without a custom backward."""
+    bend = slope(x.detach()) * x
+    return positive(x.detach()) + bend - bend.detach()
+
+
+def standard(x: Tensor) -> Tensor:
+    centred = x - x.mean(1, keepdim=True)
+    return centred / (centred.square().sum(1, keepdim=True) / (x.shape[1] - 1)).sqrt()
+
+
+def straight(value: Tensor, factor: Tensor) -> Tensor:
+    """factor * value, with the gradient of value alone."""
+    return value + (factor.detach() * value - value).detach()
+
+
+def ones(x: Tensor) -> Tensor:
+    return torch.ones_like(x)
+
+
+def row_mean(w: Tensor) -> Tensor:
+    return w.abs().mean(1, keepdim=True)
+
+
+def bnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    return surrogate(a, window) @ surrogate(w, ones).T
+
+
+def xnor(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    return surrogate(a, window) @ (surrogate(w, window) * row_mean(w)).T
+
+
+def dorefa(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    clipped = a.clamp(0, 1)
+    rounded = clipped + ((clipped.detach() >= 0.5).to(a.dtype) - clipped).detach()
+    return rounded @ straight(surrogate(w, ones), w.abs().mean()).T
+
+
+def bireal(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    return surrogate(a, triangle) @ straight(surrogate(w, window), row_mean(w)).T
+
+
+def reactnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    return bireal(a + layer.binarizer.transform[0].shift.detach(), w, layer)
+
+
+def irnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    w = standard(w)
+    s = torch.tensor([[2.0 ** round(math.log2(v))] for v in w.detach().abs().mean(1).tolist()], dtype=w.dtype)
+    return surrogate(a, tanh_slope(T_IRNET)) @ (surrogate(w, tanh_slope(T_IRNET)) * s).T
+
+
+def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    rotation = layer.weight_transform[1]
+    w = standard(w)
+    rotated = w @ torch.kron(rotation.r1, rotation.r2)
+    w = w + rotation.rho.detach().sin().abs() * (rotated - w)
+    scale = layer.weight_scale.scale.detach().flatten()
+    return surrogate(standard(a), quadratic(max(T, 1.0))) @ surrogate(w, quadratic(T)).T * scale
+
+
+RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet": reactnet} | {
+    "irnet": irnet,
+    "rbnn": rbnn,
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("training", [True, False])
+def test_layer_rule(name: str, training: bool) -> None:
+    torch.manual_seed(3)
+    layer = BinaryLinear(12, 5, method=get_method(name), dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(5, 12) * 1.2)
+        for parameter in layer.binarizer.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.3)
+        if name == "rbnn":
+            layer.weight_transform[1].rho.fill_(0.9)
+    layer.advance_(Progress(5, 8))
+    layer.project_()
+    layer.train(training)
+    a = (torch.randn(6, 12, dtype=torch.float64) * 1.2).requires_grad_()
+    g = torch.randn(6, 5, dtype=torch.float64)
+    b, w = a.detach().clone().requires_grad_(), layer.weight.detach().clone().requires_grad_()
+    out, wanted = layer(a), RULES[name](b, w, layer)
+    assert torch.allclose(out, wanted, atol=1e-9)
+    if not training:
+        return
+    out.backward(g)
+    wanted.backward(g)
+    assert a.grad is not None and b.grad is not None and w.grad is not None and layer.weight.grad is not None
+    assert torch.allclose(a.grad, b.grad, rtol=1e-6, atol=1e-9)
+    assert torch.allclose(layer.weight.grad, w.grad, rtol=1e-6, atol=1e-9)
+    assert a.grad.count_nonzero() > 0 and w.grad.count_nonzero() > 0
+
+
+def test_constraint_of_xnor_is_centre_then_clip() -> None:
+    torch.manual_seed(0)
+    layer = BinaryLinear(6, 3, method=get_method("xnor"))
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(3, 6) * 3)
+    before = layer.weight.detach().clone()
+    layer.project_()
+    assert torch.allclose(layer.weight.detach(), (before - before.mean(1, keepdim=True)).clamp(-1, 1))
+
+
+def test_shift_of_reactnet_learns() -> None:
+    torch.manual_seed(0)
+    layer = BinaryLinear(6, 3, method=get_method("reactnet"))
+    layer(torch.randn(4, 6)).square().sum().backward()
+    assert layer.binarizer.transform[0].shift.grad.count_nonzero() == 6
+
+
+@pytest.mark.parametrize("gradient, trapped", [("released", True), ("through", False)])
+def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradient: str, trapped: bool) -> None:
+    torch.manual_seed(0)
+    method = get_method("rbnn", gradient=gradient)
+    layer = BinaryLinear(12, 5, method=method)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, weight_decay=1e-2)
+    for step in range(2):
+        optimizer.zero_grad()
+        layer(torch.randn(6, 12)).square().sum().backward()
+        assert layer.weight.grad is not None
+        assert (layer.weight.grad.count_nonzero() == 0) == (trapped and step == 0)
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "name, model, wanted",
+    [
+        ("bnn", "vgg_small", Wiring(activation="none")),
+        ("bnn", "resnet20", Wiring(activation="none", shortcut="pad")),
+        ("xnor", "resnet18", Wiring(norm="before", activation="relu")),
+        ("dorefa", "resnet18", Wiring(activation="clip")),
+        (
+            "bireal",
+            "resnet18",
+            Wiring(residual="bireal", activation="none", shortcut="pool_conv", stem_activation=False),
+        ),
+        (
+            "reactnet",
+            "resnet20",
+            Wiring(residual="bireal", activation="rprelu", shortcut="pad", stem_activation=False),
+        ),
+        ("irnet", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
+        ("irnet", "resnet18_cifar", Wiring(head_norm=True, stem_activation=False)),
+        ("rbnn", "resnet18_cifar", Wiring(shortcut="binary_conv", head_norm=True, stem_activation=False)),
+        ("rbnn", "resnet20", Wiring(shortcut="pad", head_norm=True, norm_init=1e-8)),
+        ("rbnn", "resnet34", Wiring(residual="bireal", head_norm=True, norm_init=1e-8)),
+        ("rbnn", "vgg_small", Wiring(head_norm=True)),
+    ],
+)
+def test_wiring(name: str, model: str, wanted: Wiring) -> None:
+    assert get_method(name).wiring.resolve(model) == wanted
+
+
+@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet"])
+def test_static_methods(name: str) -> None:
+    assert get_method(name).deploys_as == "A or B"
+
+
+def test_deployment_class_of_the_others() -> None:
+    assert get_method("dorefa").deploys_as == "E"
+    assert get_method("rbnn").deploys_as == "C"
+    assert get_method("xnor", activation_scale=True).deploys_as == "C"
+    assert get_method("rbnn", standardize_activation=False).deploys_as == "A or B"
+
+
+def test_only_reactnet_has_two_stages() -> None:
+    stages = get_method("reactnet").stages
+    assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, 1e-5), (True, True, 0.0)]
+    for name in set(RULES) - {"reactnet"}:
+        assert [(s.weights, s.activations, s.weight_decay) for s in get_method(name).stages] == [(True, True, None)]

@@ -1,0 +1,45 @@
+"""Looking up methods, and their options."""
+
+import inspect
+
+import pytest
+
+from signwise.components.method import Method
+from signwise.core.errors import ConfigError, UnknownName
+from signwise.methods import get_method, list_methods
+from signwise.methods.registry import METHODS
+
+
+def test_the_seven_methods() -> None:
+    assert list_methods() == ["bireal", "bnn", "dorefa", "irnet", "rbnn", "reactnet", "xnor"]
+    assert list_methods("r*") == ["rbnn", "reactnet"]
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_a_method_carries_its_own_name_and_says_what_it_is(name: str) -> None:
+    assert get_method(name).name == name
+    text = inspect.getdoc(METHODS[name]) or ""
+    for heading in ("Forward:", "Backward:", "Deploys as:", "Source:", "We differ:"):
+        assert heading in text
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_every_option_has_a_default_and_changes_the_value(name: str) -> None:
+    others = {"t_min": 0.5, "t_max": 20.0, "activation_scale": True, "gradient": "released"}
+    others["standardize_activation"] = False
+    for option, parameter in inspect.signature(METHODS[name]).parameters.items():
+        assert parameter.default is not inspect.Parameter.empty
+        changed = get_method(name, **{option: others[option]})
+        assert changed != get_method(name)
+        assert Method.from_dict(changed.to_dict()) == changed
+
+
+def test_unknown_names_and_options() -> None:
+    with pytest.raises(UnknownName, match="unknown method 'irnett'; did you mean 'irnet'"):
+        get_method("irnett")
+    with pytest.raises(ConfigError, match="method 'rbnn' has no option 'tmin'; did you mean 't_min'"):
+        get_method("rbnn", tmin=1.0)
+    with pytest.raises(ConfigError, match="method 'bnn' has no option 't_min'; known: "):
+        get_method("bnn", t_min=1.0)
+    with pytest.raises(ConfigError, match=r"Rotate\(gradient='dropped'\)"):
+        get_method("rbnn", gradient="dropped")

@@ -1,0 +1,464 @@
+"""ContrastiveMI against loops over images, one layer and one direction at a time."""
+
+import copy
+import math
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from signwise.core.errors import ConfigError
+from signwise.methods import get_method
+from signwise.nn.layers import BinaryConv1d, BinaryConv2d, BinaryLinear, binary_layers
+from signwise.objectives import OBJECTIVES, ContrastiveMI, Setting, Step
+
+METHOD = get_method("bireal")
+SAMPLES, CLASSES = 12, 3
+
+
+class Net(nn.Module):
+    """A real convolution, two binary ones and a classifier; keeps what entered its binary layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, 3, 3, padding=1)
+        self.first = BinaryConv2d(3, 4, 3, padding=1, method=METHOD)
+        self.second = BinaryConv2d(4, 5, 3, padding=1, stride=2, method=METHOD)
+        self.head = nn.Linear(5, CLASSES)
+        self.entered: list[Tensor] = []
+        self.forwards = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.forwards += 1
+        a = self.stem(x)
+        b = self.first(a)
+        self.entered = [a, b]
+        return self.head(self.second(b).mean((2, 3)))
+
+
+def setting() -> Setting:
+    return Setting(torch.randn(2, 2, 5, 6), samples=SAMPLES, classes=CLASSES)
+
+
+def step_of(net: nn.Module, index: list[int], progress: float = 0.0) -> Step:
+    image, place = torch.randn(len(index), 2, 5, 6), torch.tensor(index)
+    return Step(image, place % CLASSES, place, net(image), progress)
+
+
+def attached(net: nn.Module, **options: Any) -> ContrastiveMI:
+    objective = ContrastiveMI(**({"pool": 2, "dim": 6, "fade": "none", "weight": 1.0} | options))
+    objective.attach(net, setting())
+    return objective
+
+
+class Oracle:
+    """The objective written as loops, on the tensors that entered the layers; keeps its own memory."""
+
+    def __init__(self, objective: ContrastiveMI):
+        self.objective = objective
+        self.memory: dict[int, tuple[list[list[Tensor]], int]] = {}
+        self.log_c: dict[tuple[int, int], float] = {}
+
+    def embed(self, net: Net) -> list[list[list[Tensor]]]:
+        """[layer][side][image], side 0 binary."""
+        size, out = self.objective.pool, []
+        for k, a in enumerate(net.entered):
+            signs = torch.where(a >= 0, 1.0, -1.0)
+            sides = []
+            for heads, x in ((self.objective.binary_heads, signs), (self.objective.real_heads, a)):
+                pooled = F.adaptive_avg_pool2d(x, size).flatten(1)
+                embedded = pooled @ heads[k].weight.T + heads[k].bias
+                sides.append([row / row.norm() for row in embedded.detach()])
+            out.append(sides)
+        return out
+
+    def loss(self, net: Net, step: Step) -> tuple[float, list[float]]:
+        option, embedded = self.objective, self.embed(net)
+        labels, indices = step.label.tolist(), step.index.tolist()
+        layers, batch = len(embedded), len(labels)
+        total, bounds = 0.0, []
+        for k in range(layers):
+            losses, counted, rows = [], [], {}
+            for side in (0, 1):
+                keys = [(embedded[k][1 - side][j], labels[j], indices[j], j) for j in range(batch)]
+                keys += [(e[k][1 - side], label, index, -1) for index, (e, label) in self.memory.items()]
+                for b in range(batch):
+                    anchor, positive, negative = embedded[k][side][b], [], []
+                    for key, label, index, place in keys:
+                        score = float(anchor @ key) / option.temperature
+                        same_image, same_class = index == indices[b], label == labels[b]
+                        if place == b or (option.labels == "positive" and same_class):
+                            positive.append(score)
+                        elif not same_image and not (option.labels != "ignore" and same_class):
+                            negative.append(score)
+                    rows[side, b] = positive, negative
+                if (k, side) not in self.log_c:
+                    known = [math.exp(s) for b in range(batch) for s in rows[side, b][1]]
+                    self.log_c[k, side] = math.log(sum(known) / len(known))
+                for b in range(batch):
+                    positive, negative = rows[side, b]
+                    n = len(negative)
+                    if option.critic == "info_nce":
+                        against = sum(math.exp(s) for s in negative)
+                        loss = sum(math.log1p(against / math.exp(s)) for s in positive) / len(positive)
+                        n += 1
+                    else:
+                        c = 1 / SAMPLES if option.critic == "nce_paper" else math.exp(self.log_c[k, side])
+                        loss = sum(math.log1p(n * c / math.exp(s)) for s in positive) / len(positive)
+                        loss += sum(math.log1p(math.exp(s) / (n * c)) for s in negative)
+                    losses.append(loss)
+                    counted.append(math.log(n))
+            mean = sum(losses) / len(losses)
+            bounds.append(sum(counted) / len(counted) - mean)
+            total += mean / option.beta ** (layers - 1 - k)
+        self.remember(embedded, labels, indices)
+        return total, bounds
+
+    def remember(self, embedded: list[list[list[Tensor]]], labels: list[int], indices: list[int]) -> None:
+        option = self.objective
+        if option.negatives == "batch":
+            return
+        for b, index in enumerate(indices):
+            new = [[side[b] for side in layer] for layer in embedded]
+            if option.negatives == "bank" and index in self.memory:
+                m, old = option.momentum, self.memory[index][0]
+                new = [[m * o + (1 - m) * n for o, n in zip(*pair, strict=True)] for pair in zip(old, new, strict=True)]
+                new = [[row / row.norm() for row in layer] for layer in new]
+            self.memory.pop(index, None) if option.negatives == "queue" else None
+            self.memory[index] = new, labels[b]
+        if option.negatives == "queue":
+            for index in list(self.memory)[: -option.capacity]:
+                del self.memory[index]
+
+
+def check_against_oracle(net: Net, objective: ContrastiveMI, batches: list[list[int]]) -> None:
+    oracle = Oracle(objective)
+    for index in batches:
+        step = step_of(net, index)
+        expected, bounds = oracle.loss(net, step)
+        assert objective(step).item() == pytest.approx(expected, rel=2e-4)
+        assert [value.item() for value in objective.metrics.values()] == pytest.approx(bounds, rel=2e-4, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("critic", "labels"), product(["nce", "nce_paper", "info_nce"], ["ignore", "exclude", "positive"]), ids=str
+)
+def test_loss_and_metrics_are_the_loops(critic: str, labels: str) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, critic=critic, labels=labels, temperature=0.3, beta=1.5)
+    check_against_oracle(net, objective, [[0, 1, 2, 3, 4], [9, 3, 5, 6, 10]])
+    assert list(objective.metrics) == ["mi/first", "mi/second"]
+
+
+@pytest.mark.parametrize("critic", ["nce", "info_nce"])
+@pytest.mark.parametrize("labels", ["ignore", "exclude", "positive"])
+def test_queue_adds_the_latest_images(labels: str, critic: str) -> None:
+    """Capacity 5 is no multiple of the batch; an image met again is not its own negative."""
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, negatives="queue", capacity=5, labels=labels, critic=critic, temperature=0.3)
+    check_against_oracle(net, objective, [[0, 1, 2], [3, 4, 5], [5, 7, 8], [9, 10, 11], [4, 1, 9]])
+
+
+class WholeBank(nn.Module):
+    """Stands in for the random draw: every row once."""
+
+    def __init__(self, bank: Any):
+        super().__init__()
+        self.bank = bank
+        self.store = bank.store
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.bank.rows.clone(), self.bank.label, self.bank.index
+
+
+@pytest.mark.parametrize("critic", ["nce", "info_nce"])
+@pytest.mark.parametrize("labels", ["ignore", "exclude", "positive"])
+def test_bank_adds_one_row_per_image(labels: str, critic: str) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, negatives="bank", momentum=0.7, labels=labels, critic=critic, temperature=0.3)
+    objective.memory = WholeBank(objective.memory)
+    check_against_oracle(net, objective, [[0, 1, 2], [3, 4, 5], [5, 0, 8], [2, 1, 11]])
+
+
+def test_bank_draws_capacity_rows() -> None:
+    net = Net()
+    assert attached(net, negatives="bank", capacity=5).memory.draw()[0].shape == (2, 2, 5, 6)
+
+
+def gradients(gradient: str, **options: Any) -> dict[str, bool]:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, gradient=gradient, **options)
+    objective(step_of(net, [0, 1, 2, 3])).backward()
+    got = {name: p.grad is not None and bool(p.grad.any()) for name, p in net.named_parameters()}
+    return got | {name: p.grad is not None and bool(p.grad.any()) for name, p in objective.named_parameters()}
+
+
+def test_gradient_says_where_the_loss_enters_the_network() -> None:
+    heads = [f"{side}_heads.{k}.{name}" for side in ("binary", "real") for k in (0, 1) for name in ("weight", "bias")]
+    for choice in ("both", "binary", "real", "heads"):
+        got = gradients(choice)
+        assert all(got[name] for name in heads), choice
+        assert got["stem.weight"] is got["first.weight"] is (choice != "heads")
+        assert not got["second.weight"], "what leaves the last binary layer is not watched"
+        assert not got["head.weight"]
+    frozen = gradients("both", train_heads=False)
+    assert frozen["stem.weight"]
+    assert not any(frozen[name] for name in heads)
+
+
+@pytest.mark.parametrize("gradient", ["binary", "real"])
+def test_one_sided_gradient_is_the_share_of_that_side(gradient: str) -> None:
+    """Zero the binary side's surrogate by an input outside its window: then only the real side can send gradient."""
+    torch.manual_seed(0)
+    net = Net()
+    with torch.no_grad():
+        net.stem.bias.fill_(50.0)
+        net.stem.weight.mul_(1e-2)
+    objective = attached(net, gradient=gradient, layers=("first",))
+    objective(step_of(net, [0, 1, 2, 3])).backward()
+    grad = net.stem.weight.grad
+    assert (grad is not None and bool(grad.any())) is (gradient == "real")
+
+
+def test_one_sided_gradients_add_up_to_both() -> None:
+    totals = {}
+    for choice in ("both", "binary", "real"):
+        torch.manual_seed(0)
+        net = Net()
+        objective = attached(net, gradient=choice)
+        torch.manual_seed(1)
+        objective(step_of(net, [0, 1, 2, 3])).backward()
+        totals[choice] = net.stem.weight.grad
+    torch.testing.assert_close(totals["binary"] + totals["real"], totals["both"])
+
+
+def test_pairs_come_from_the_forward_that_made_the_logits() -> None:
+    net = Net()
+    objective = attached(net)
+    net.forwards = 0
+    for _ in range(3):
+        objective(step_of(net, [0, 1, 2]))
+    assert net.forwards == 3
+
+
+def test_attach_leaves_the_model_as_it_was() -> None:
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), BinaryConv2d(3, 3, 3, method=METHOD), nn.Dropout(0.5))
+    net[3].eval()
+    state, names = copy.deepcopy(net.state_dict()), list(dict(net.named_modules()))
+    modes = {name: module.training for name, module in net.named_modules()}
+    attached(net)
+    assert list(dict(net.named_modules())) == names
+    assert {name: module.training for name, module in net.named_modules()} == modes
+    after = net.state_dict()
+    assert list(after) == list(state)
+    assert all(torch.equal(after[name], value) for name, value in state.items())
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_nothing_is_recorded_in_evaluation_mode() -> None:
+    net = Net()
+    objective = attached(net)
+    step = step_of(net, [0, 1, 2])
+    kept = {name: value for name, value in objective._pooled.items()}
+    net.eval()
+    net(torch.randn(7, 2, 5, 6))
+    assert all(objective._pooled[name] is value for name, value in kept.items())
+    assert torch.isfinite(objective(step))
+    net(torch.randn(7, 2, 5, 6))
+    assert not objective._pooled
+
+
+def test_detach_takes_every_hook_off() -> None:
+    net = Net()
+    objective = attached(net)
+    assert any(layer.binarizer._forward_hooks for layer in binary_layers(net).values())
+    objective.detach()
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+    net(torch.randn(3, 2, 5, 6))
+    assert not objective._pooled
+
+
+def test_the_graph_of_a_step_is_let_go() -> None:
+    net = Net()
+    objective = attached(net, negatives="queue", capacity=6)
+    for _ in range(3):
+        objective(step_of(net, [0, 1, 2])).backward()
+    assert not objective._pooled
+    assert not any(value.requires_grad for value in objective.metrics.values())
+    assert not any(buffer.requires_grad for buffer in objective.buffers())
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0, 3.0])
+def test_beta_divides_once_per_layer_before_the_last(beta: float) -> None:
+    losses = {}
+    for layers in (("first",), ("second",), ("*",)):
+        torch.manual_seed(0)
+        net = Net()
+        torch.manual_seed(1)
+        objective = ContrastiveMI(weight=1.0, beta=beta, fade="none", train_heads=False, layers=layers)
+        objective.attach(net, setting())
+        for heads in (objective.binary_heads, objective.real_heads):
+            for head in heads:
+                head.weight.copy_(torch.linspace(-1, 1, head.weight.numel()).sin().reshape(head.weight.shape))
+        torch.manual_seed(2)
+        losses[layers[0]] = objective(step_of(net, [0, 1, 2, 3])).item()
+    assert losses["*"] == pytest.approx(losses["first"] / beta + losses["second"], rel=1e-5)
+
+
+def test_weight_and_fade_scale_the_loss_and_not_the_metrics() -> None:
+    net = Net()
+    objective = attached(net, weight=1.0)
+    step = step_of(net, [0, 1, 2, 3])
+    values, metrics = {}, []
+    for weight, fade, progress in ((1.0, "none", 0.75), (2.5, "none", 0.75), (1.0, "linear", 0.0), (1.0, "linear", 0.75)):
+        objective.weight, objective.fade = weight, fade
+        logits = net(step.image)
+        values[weight, fade, progress] = objective(Step(step.image, step.label, step.index, logits, progress)).item()
+        metrics.append(objective.metrics["mi/first"].item())
+    plain = values[1.0, "none", 0.75]
+    assert values[2.5, "none", 0.75] == pytest.approx(2.5 * plain)
+    assert values[1.0, "linear", 0.0] == pytest.approx(plain)
+    assert values[1.0, "linear", 0.75] == pytest.approx(0.25 * plain)
+    assert metrics == pytest.approx([metrics[0]] * 4)
+
+
+def test_normalizer_is_measured_once_and_saved() -> None:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, critic="nce")
+    assert objective.state_dict()["log_normalizer"].isnan().all()
+    objective(step_of(net, [0, 1, 2, 3]))
+    first = objective.log_normalizer.clone()
+    assert torch.isfinite(first).all()
+    objective(step_of(net, [4, 5, 6, 7]))
+    assert torch.equal(objective.log_normalizer, first)
+    assert torch.equal(objective.state_dict()["log_normalizer"], first)
+
+
+def test_papers_normalizer_is_one_over_the_training_set() -> None:
+    assert torch.allclose(attached(Net(), critic="nce_paper").log_normalizer.exp(), torch.tensor(1 / SAMPLES))
+
+
+@pytest.mark.parametrize("negatives", ["batch", "queue", "bank"])
+@pytest.mark.parametrize("critic", ["nce", "info_nce"])
+def test_a_restored_state_gives_the_same_next_loss(negatives: str, critic: str) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, negatives=negatives, critic=critic, capacity=4)
+    for index in ([0, 1, 2], [3, 4, 5]):
+        objective(step_of(net, index))
+    other_net = copy.deepcopy(net)
+    for layer in binary_layers(other_net).values():
+        layer.binarizer._forward_hooks.clear()
+    other = attached(other_net, negatives=negatives, critic=critic, capacity=4)
+    other.load_state_dict(copy.deepcopy(objective.state_dict()))
+    losses = []
+    for one, model in ((objective, net), (other, other_net)):
+        torch.manual_seed(7)
+        losses.append([one(step_of(model, [6, 7, 1])).item() for _ in range(2)])
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("dimensions", [0, 1])
+def test_dense_and_1d_layers_are_watched(dimensions: int) -> None:
+    torch.manual_seed(0)
+    if dimensions:
+        layer: Any = BinaryConv1d(3, 4, 3, method=METHOD)
+        net, example = nn.Sequential(nn.Conv1d(2, 3, 1), layer), torch.randn(4, 2, 9)
+        features = 3 * 4
+    else:
+        layer = BinaryLinear(5, 4, method=METHOD)
+        net, example = nn.Sequential(nn.Linear(2, 5), layer), torch.randn(4, 2)
+        features = 5
+    objective = ContrastiveMI(weight=1.0, fade="none")
+    objective.attach(net, Setting(example, samples=4, classes=2))
+    assert objective.binary_heads[0].in_features == objective.real_heads[0].in_features == features
+    step = Step(example, torch.zeros(4, dtype=torch.long), torch.arange(4), net(example), 0.0)
+    a = net[0](example)
+    pooled = F.adaptive_avg_pool1d(a, 4).flatten(1) if dimensions else a
+    signs = torch.where(a >= 0, 1.0, -1.0)
+    binary = F.adaptive_avg_pool1d(signs, 4).flatten(1) if dimensions else signs
+    z_b = F.normalize(objective.binary_heads[0](binary), dim=1)
+    z_f = F.normalize(objective.real_heads[0](pooled), dim=1)
+    scores, target = z_b @ z_f.T / 0.1, torch.arange(4)
+    expected = (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)) / 2
+    torch.testing.assert_close(objective(step), expected)
+
+
+def test_small_maps_are_not_pooled_up() -> None:
+    net = nn.Sequential(nn.Conv2d(2, 3, 1), BinaryConv2d(3, 3, 1, method=METHOD))
+    objective = ContrastiveMI(pool=4)
+    objective.attach(net, Setting(torch.randn(2, 2, 2, 7), samples=4, classes=2))
+    assert objective.binary_heads[0].in_features == 3 * 2 * 4
+
+
+def test_zeros_of_both_signs_are_plus_one_on_the_binary_side() -> None:
+    net = nn.Sequential(nn.Identity(), BinaryConv2d(1, 1, 1, method=METHOD))
+    objective = ContrastiveMI(pool=1)
+    objective.attach(net, Setting(torch.randn(2, 1, 1, 2), samples=4, classes=2))
+    net(torch.tensor([[[[0.0, -0.0]]], [[[-1.0, 0.0]]]]))
+    binary, real = objective._pooled["1"]
+    assert binary.flatten().tolist() == [1.0, 0.0]
+    assert real.flatten().tolist() == [0.0, -0.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"critic": "infonce"}, r"ContrastiveMI\(critic='infonce'\); did you mean 'info_nce'"),
+        ({"negatives": "que"}, r"ContrastiveMI\(negatives='que'\); did you mean 'queue'"),
+        ({"labels": "all"}, r"ContrastiveMI\(labels='all'\); .*nown: exclude, ignore, positive"),
+        ({"gradient": "none"}, r"ContrastiveMI\(gradient='none'\); .*nown: binary, both, heads, real"),
+        ({"fade": "cosine"}, r"ContrastiveMI\(fade='cosine'\); .*nown: linear, none"),
+        ({"temperature": 0.0}, r"ContrastiveMI\(temperature=0.0\); allowed: above 0"),
+        ({"beta": -1}, r"ContrastiveMI\(beta=-1\); allowed: above 0"),
+        ({"capacity": 0}, r"ContrastiveMI\(capacity=0\); allowed: above 0"),
+        ({"dim": 0}, r"ContrastiveMI\(dim=0\); allowed: above 0"),
+        ({"pool": 0}, r"ContrastiveMI\(pool=0\); allowed: above 0"),
+    ],
+)
+def test_wrong_options_are_named(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        ContrastiveMI(**options)
+
+
+def test_layers_that_match_nothing_are_named() -> None:
+    text = r"ContrastiveMI\(layers=\('firs',\)\) matches no binary layer; did you mean 'first'\? Known: first, second"
+    with pytest.raises(ConfigError, match=text):
+        attached(Net(), layers=("firs",))
+
+
+def test_layer_patterns_choose_layers() -> None:
+    net = Net()
+    objective = attached(net, layers=("sec*", "nothing"))
+    objective(step_of(net, [0, 1]))
+    assert list(objective.metrics) == ["mi/second"]
+
+
+def test_the_registry_knows_the_objectives() -> None:
+    assert OBJECTIVES.names() == ["contrastive_mi", "contrastive_teacher", "distillation"]
+    assert OBJECTIVES["contrastive_mi"] is ContrastiveMI
+
+
+def test_the_bound_rises_when_the_network_trains_on_it() -> None:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, gradient="heads", temperature=0.1)
+    optimizer = torch.optim.Adam(objective.parameters(), lr=0.02)
+    step = step_of(net, list(range(12)))
+    bounds = []
+    for _ in range(40):
+        loss = objective(Step(step.image, step.label, step.index, net(step.image), 0.0))
+        bounds.append(objective.metrics["mi/first"].item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert bounds[-1] > bounds[0] + 0.5
+    assert bounds[-1] <= math.log(12)

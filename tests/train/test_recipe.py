@@ -1,0 +1,70 @@
+import pytest
+
+from signwise.core.errors import ConfigError, UnknownName
+from signwise.train.recipe import Recipe, list_recipes, load_recipe, override_recipe, recipe_from_dict
+
+
+def test_yaml_reads_back_to_the_same_recipe(tmp_path, recipe):
+    path = tmp_path / "mine.yaml"
+    path.write_text(recipe.to_yaml())
+    assert load_recipe(str(path)) == recipe
+
+
+def test_dotted_overrides_reach_every_level():
+    recipe = override_recipe(
+        Recipe(),
+        ["--epochs", "7", "--optimizer.lr=0.3", "--objectives.contrastive_mi.weight=0.5", "--method_options.t_min", "0.1",
+         "--data.augment=[flip]"],
+    )  # fmt: skip
+    assert (recipe.epochs, recipe.optimizer.lr, recipe.optimizer.momentum) == (7, 0.3, 0.9)
+    assert recipe.objectives == {"contrastive_mi": {"weight": 0.5}}
+    assert recipe.method_options == {"t_min": 0.1}
+    assert recipe.data.augment == ("flip",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--optimzer.lr=1"], r"recipe has no key 'optimzer'; did you mean 'optimizer'"),
+        (["--optimizer.lrr=1"], r"recipe.optimizer has no key 'lrr'; did you mean 'lr'"),
+        (["--epochs=many"], r"recipe options '--epochs=many'.*epochs"),
+        (["--optimizer.name=sdg"], r"recipe options.*optimizer.name"),
+        (["--epochs=0"], r"recipe: epochs=0; allowed: 1 or more"),
+    ],
+)
+def test_bad_overrides_name_the_key(arguments, text):
+    with pytest.raises(ConfigError, match=text):
+        override_recipe(Recipe(), arguments)
+
+
+def test_unknown_key_in_a_file(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text("modl: resnet20\n")
+    with pytest.raises(ConfigError, match="has no key 'modl'; did you mean 'model'"):
+        load_recipe(str(path))
+
+
+def test_file_that_is_no_mapping_and_file_that_is_no_yaml(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="holds a list; allowed: a mapping of recipe keys"):
+        load_recipe(str(path))
+    path.write_text("a: [1\n")
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        load_recipe(str(path))
+
+
+def test_unknown_recipe_suggests_a_close_one():
+    with pytest.raises(UnknownName, match=r"unknown recipe 'cifar10/resnet20_irnett'; did you mean 'cifar10/resnet20_irnet'"):
+        load_recipe("cifar10/resnet20_irnett")
+
+
+def test_replace_rejects_unknown_fields():
+    with pytest.raises(ConfigError, match="recipe has no key 'epoch'; did you mean 'epochs'"):
+        Recipe().replace(epoch=3)
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_shipped_recipe_loads(name):
+    recipe = load_recipe(name)
+    assert recipe_from_dict(recipe.to_dict()) == recipe

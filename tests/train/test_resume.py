@@ -1,0 +1,110 @@
+"""A run that is killed and resumed ends in the same weights as one that was never stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from signwise.components.stage import Stage
+from signwise.train.checkpoint import load_model
+from signwise.train.folder import read_metrics
+from signwise.train.recipe import load_recipe
+from signwise.train.run import fit
+
+RUN = """
+import sys, torch
+torch.set_num_threads(1)
+from signwise.train.recipe import load_recipe
+from signwise.train.run import fit
+fit(load_recipe(sys.argv[1]), sys.argv[2])
+"""
+
+
+class Stop(Exception):
+    pass
+
+
+def weights(folder):
+    return load_model(folder).state_dict()
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def stop_after(epoch):
+    def on_epoch(row):
+        if row["epoch"] == epoch:
+            raise Stop
+
+    return on_epoch
+
+
+@pytest.mark.parametrize(
+    ("method", "objectives"),
+    [
+        ("irnet", {"contrastive_mi": {"negatives": "bank", "capacity": 64, "dim": 8, "critic": "nce"}}),
+        ("rbnn", {"contrastive_mi": {"negatives": "queue", "capacity": 128, "dim": 8}}),
+        ("reactnet", {}),
+    ],
+)
+def test_resumed_run_equals_uninterrupted_run(tmp_path, recipe, method, objectives):
+    recipe = recipe.replace(method=method, objectives=objectives, epochs=4)
+    fit(recipe, tmp_path / "whole", on_epoch=lambda row: None)
+    with pytest.raises(Stop):  # between writing the metrics and the state of epoch 2: epoch 2 runs again
+        fit(recipe, tmp_path / "cut", on_epoch=stop_after(2))
+    fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    rows = [read_metrics(tmp_path / name) for name in ("whole", "cut")]
+    assert [[row | {"seconds": 0} for row in part] for part in rows][0] == [row | {"seconds": 0} for row in rows[1]]
+    assert [row["epoch"] for row in rows[1]] == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_sigkill_at_any_moment(tmp_path, recipe):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.replace(epochs=12, model="resnet20_tiny").to_yaml())
+    fit(load_recipe(str(path)), tmp_path / "whole", on_epoch=lambda row: None)
+    kills = 0
+    for delay in (6.0, 6.7, 7.4, 8.1):
+        process = subprocess.Popen([sys.executable, "-c", RUN, str(path), str(tmp_path / "cut")], env=os.environ)
+        time.sleep(delay)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    fit(load_recipe(str(path)), tmp_path / "cut", on_epoch=lambda row: None)
+    assert kills
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_finished_run_is_returned_without_training(tmp_path, recipe):
+    first = fit(recipe, tmp_path, on_epoch=lambda row: None)
+    again = fit(recipe, tmp_path, on_epoch=stop_after(0))
+    assert again.rows == first.rows
+    assert again.best_accuracy >= again.accuracy
+
+
+def test_seed_decides_the_weights(tmp_path, recipe):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        fit(recipe.replace(epochs=1, seed=seed), tmp_path / name, on_epoch=lambda row: None)
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_stages_switch_what_is_binary_and_restart_the_optimizer(tmp_path, recipe, monkeypatch):
+    from signwise.train import task
+
+    seen = []
+    original = task.set_stage_
+    monkeypatch.setattr(task, "set_stage_", lambda model, **now: (seen.append(now), original(model, **now)))
+    recipe = recipe.replace(method="reactnet", objectives={}, epochs=4)
+    result = fit(recipe, tmp_path, on_epoch=lambda row: None)
+    assert [now["weights"] for now in seen] == [False, False, True, True]
+    assert all(now["activations"] for now in seen)
+    assert result.rows[2]["lr"] == result.rows[0]["lr"] == recipe.optimizer.lr
+    assert Stage(weights=False).weights is False
