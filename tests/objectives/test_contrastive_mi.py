@@ -144,7 +144,7 @@ def check_against_oracle(net: Net, objective: ContrastiveMI, batches: list[list[
 
 
 @pytest.mark.parametrize(
-    ("critic", "labels"), product(["nce", "nce_paper", "info_nce"], ["ignore", "exclude", "positive"]), ids=str
+    ("critic", "labels"), list(product(["nce", "nce_paper", "info_nce"], ["ignore", "exclude", "positive"]))
 )
 def test_loss_and_metrics_are_the_loops(critic: str, labels: str) -> None:
     torch.manual_seed(0)
@@ -317,7 +317,12 @@ def test_weight_and_fade_scale_the_loss_and_not_the_metrics() -> None:
     objective = attached(net, weight=1.0)
     step = step_of(net, [0, 1, 2, 3])
     values, metrics = {}, []
-    for weight, fade, progress in ((1.0, "none", 0.75), (2.5, "none", 0.75), (1.0, "linear", 0.0), (1.0, "linear", 0.75)):
+    for weight, fade, progress in (
+        (1.0, "none", 0.75),
+        (2.5, "none", 0.75),
+        (1.0, "linear", 0.0),
+        (1.0, "linear", 0.75),
+    ):
         objective.weight, objective.fade = weight, fade
         logits = net(step.image)
         values[weight, fade, progress] = objective(Step(step.image, step.label, step.index, logits, progress)).item()

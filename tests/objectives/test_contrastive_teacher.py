@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from signwise.components.wiring import Wiring
 from signwise.core.errors import ConfigError, ShapeError, TrainingError
 from signwise.methods import get_method
 from signwise.models import create_model
@@ -115,43 +116,21 @@ def test_loss_metric_and_bank_are_the_loops(faithful: bool) -> None:
         assert {i: int(label) for i, label in enumerate(objective.bank.label) if label >= 0} == oracle.labels
 
 
-def test_the_epsilon_of_the_released_code_counts() -> None:
-    """Large banks make 1e-7 visible: here epsilon M = 0.1 for an N of 3, a known change of the loss."""
+@pytest.mark.parametrize("faithful", [False, True])
+def test_faithful_adds_the_epsilon_to_both_denominators(faithful: bool) -> None:
+    """A large bank makes 1e-7 visible: M = 10^6 gives epsilon M = 0.1 beside an N of 3."""
     torch.manual_seed(0)
-    teacher, student = Net(6), Net(5)
-    exact = attached(teacher, student, samples=1_000_000, dim=1, negatives=3, temperature=5.0)
-    faithful = attached(teacher, student, samples=1_000_000, dim=1, negatives=3, temperature=5.0, faithful=True)
-    teacher.body.weight.data.zero_(), teacher.body.bias.data.fill_(1.0)
-    faithful.load_state_dict(exact.state_dict())
-    draw = [torch.tensor([7, 8, 9])]
-    for objective in (exact, faithful):
-        bank = objective.bank
-        bank.draw = lambda bank=bank: (bank.rows[:, :, draw[0]], bank.label[draw[0]], bank.index[draw[0]])
-    step = step_of(student, [0, 1])
-    oracles = [self_contained(exact, step, 0.0), self_contained(faithful, step, 1e-7)]
-    assert oracles[1] > oracles[0] + 0.1
-
-
-def self_contained(objective: ContrastiveTeacher, step: Step, epsilon: float) -> float:
-    """The objective's value, checked against the ratio form with ``epsilon`` for its own scores."""
-    seen: list[tuple[Tensor, Tensor, Tensor]] = []
-    original = objective._losses
-    objective._losses = lambda *given: (seen.append(given), original(*given))[1]  # type: ignore[method-assign]
-    student_feature = objective._feature
-    assert student_feature is not None
-    value = objective(step).item()
-    ((scores, positive, negative),) = seen
-    m, total = len(objective.bank.index), 0.0
+    m, epsilon = 1_000_000, 1e-7 if faithful else 0.0
+    objective = attached(Net(6), Net(5), samples=m, dim=1, faithful=faithful)
+    scores = torch.randn(2, 1, 2, 5, dtype=torch.double)
+    positive, negative = torch.eye(2, 5).bool(), torch.tensor([[0, 0, 1, 1, 1], [0, 0, 1, 0, 1]]).bool()
+    ours = objective._losses(scores, positive, negative)
     for side in (0, 1):
-        u = scores[side, 0].detach().double().exp()
-        z = m * float(u[positive | negative].mean())
-        for b in range(len(u)):
-            x, n = u[b] / z, int(negative[b].sum())
-            near, far = x[positive[b]], x[negative[b]]
-            loss = -(near / (near + n / m + epsilon)).log().sum() - ((n / m) / (far + n / m + epsilon)).log().sum()
-            total += float(loss) / len(u)
-    assert value == pytest.approx(total, rel=1e-5)
-    return total
+        u = scores[side, 0].exp()
+        x, n = u / (m * u[positive | negative].mean()), negative.sum(1, keepdim=True)
+        h, complement = x / (x + n / m + epsilon), (n / m) / (x + n / m + epsilon)
+        expected = -h.log()[positive] - complement.log().masked_fill(~negative, 0).sum(1)
+        torch.testing.assert_close(ours[side, 0], expected, rtol=1e-6, atol=0)
 
 
 def test_initial_values_are_the_derived_ones() -> None:
@@ -298,9 +277,7 @@ def test_binary_network_learns_its_teachers_feature() -> None:
 
 
 def test_feature_of_a_resnet_is_what_the_head_norm_gives() -> None:
-    from signwise.components.wiring import Wiring
-
-    teacher, student = (create_model("resnet20_tiny", num_classes=CLASSES, wiring=Wiring(head_norm=True)) for _ in "12")
+        teacher, student = (create_model("resnet20_tiny", num_classes=CLASSES, wiring=Wiring(head_norm=True)) for _ in "12")
     objective = ContrastiveTeacher(teacher, negatives=4)
     objective.attach(student, Setting(torch.randn(2, 3, 8, 8), samples=SAMPLES, classes=CLASSES))
     seen = []

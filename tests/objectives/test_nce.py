@@ -109,7 +109,9 @@ def test_an_anchor_without_negatives_has_zero_loss_and_gradient(loss: Callable[.
 
 def joint_table() -> Tensor:
     """A joint distribution of two variables with five values each, strongly dependent."""
-    table = torch.full((5, 5), 0.02, dtype=torch.double) + torch.diag(torch.tensor([0.1, 0.2, 0.05, 0.1, 0.05]).double())
+    table = torch.full((5, 5), 0.02, dtype=torch.double) + torch.diag(
+        torch.tensor([0.1, 0.2, 0.05, 0.1, 0.05]).double()
+    )
     return table / table.sum()
 
 
