@@ -91,12 +91,12 @@ def binarize_(
     rows, forms = [], {}
     for name, module in layers.items():
         wanted, reason = _decide(name, module, method, overrides, stays)
-        used = get_method(wanted) if isinstance(wanted, str) else wanted
+        used: Method | None = get_method(wanted) if isinstance(wanted, str) else wanted
         if used is not None:
             forms[id(module)] = BINARY_FORMS[type(module)].from_float(module, used)
         elif isinstance(module, BinaryLayer):
             used = module.method
-        rows.append(Row(name, type(module).__name__, tuple(module.weight.shape), used and used.name, reason))
+        rows.append(Row(name, type(module).__name__, tuple(module.weight.shape), used.name if used else None, reason))
     _replace(model, forms)
     return Report(tuple(rows))
 

@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from signwise.core.errors import DataError
+from signwise.core.errors import ConfigError, DataError
 from signwise.data import DataConfig, open_data
 from signwise.data.images import moments
 
@@ -41,6 +41,13 @@ def test_train_samples_are_a_prefix_and_holdout_the_end():
     assert data.train.images.equal(whole.train.images[:100])
     assert data.evaluation.images.equal(whole.train.images[-300:])
     assert next(iter(data.eval_loader())).index[:2].tolist() == [0, 1]
+
+
+def test_a_size_or_a_path_without_digits_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.image_size=16: digits are 8x8 and kept in memory; leave it out"):
+        open_data(DataConfig(image_size=16))
+    with pytest.raises(DataError, match=r"'digits' not found: .*; it comes with scikit-learn \(leave the path out"):
+        open_data(DataConfig(path=str(tmp_path)))
 
 
 def test_parts_larger_than_the_set_are_refused():

@@ -151,6 +151,13 @@ def test_part_shares_memory_and_keeps_the_rest():
     assert part.images.data_ptr() == images.images[1].data_ptr()
 
 
+def test_every_tensor_is_on_the_device_asked_for():
+    """The meta device stands in for a GPU: it refuses to be mixed with the CPU."""
+    for batch in source().train_loader(0, device="meta"):
+        assert [field.device.type for field in batch] == ["meta"] * 3
+        assert batch.image.shape == (48, 1, 8, 8)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_the_same_batches():
     data = source(augment=("flip", "crop4", "reflect4"))

@@ -277,7 +277,8 @@ def test_binary_network_learns_its_teachers_feature() -> None:
 
 
 def test_feature_of_a_resnet_is_what_the_head_norm_gives() -> None:
-        teacher, student = (create_model("resnet20_tiny", num_classes=CLASSES, wiring=Wiring(head_norm=True)) for _ in "12")
+    wiring = Wiring(head_norm=True)
+    teacher, student = (create_model("resnet20_tiny", num_classes=CLASSES, wiring=wiring) for _ in range(2))
     objective = ContrastiveTeacher(teacher, negatives=4)
     objective.attach(student, Setting(torch.randn(2, 3, 8, 8), samples=SAMPLES, classes=CLASSES))
     seen = []

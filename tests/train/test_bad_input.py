@@ -34,7 +34,9 @@ def test_unknown_names(tmp_path, recipe):
 
 
 def test_teacher_is_asked_for(recipe):
-    with pytest.raises(ConfigError, match="objective 'distillation' needs a teacher: the folder of a finished training run"):
+    with pytest.raises(
+        ConfigError, match="objective 'distillation' needs a teacher: the folder of a finished training run"
+    ):
         build_objectives(recipe.replace(objectives={"distillation": {}}))
 
 
@@ -67,7 +69,9 @@ def test_truncated_training_state(tmp_path, recipe):
         fit(recipe.replace(objectives={}), tmp_path, objectives={"explode": Explode(6)}, on_epoch=quiet)
     path = tmp_path / "last.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match=r"SW301: cannot resume from .*last.ckpt.*remove it to start this run again"):
+    with pytest.raises(
+        CheckpointError, match=r"SW301: cannot resume from .*last.ckpt.*remove it to start this run again"
+    ):
         fit(recipe.replace(objectives={}), tmp_path, on_epoch=quiet)
     assert path.stat().st_size == 1000
 

@@ -55,7 +55,9 @@ def test_file_that_is_no_mapping_and_file_that_is_no_yaml(tmp_path):
 
 
 def test_unknown_recipe_suggests_a_close_one():
-    with pytest.raises(UnknownName, match=r"unknown recipe 'cifar10/resnet20_irnett'; did you mean 'cifar10/resnet20_irnet'"):
+    with pytest.raises(
+        UnknownName, match=r"unknown recipe 'cifar10/resnet20_irnett'; did you mean 'cifar10/resnet20_irnet'"
+    ):
         load_recipe("cifar10/resnet20_irnett")
 
 

@@ -16,7 +16,8 @@ def is_main() -> bool:
 def show(item: Any) -> None:
     """Print text, or anything rich can draw, on stdout; tables are as wide as they need where nobody looks."""
     if is_main():
-        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(item)
+        width = None if sys.stdout.isatty() else 200
+        Console(width=width, highlight=False, markup=False, emoji=False).print(item)
 
 
 def show_json(data: Any) -> None:

@@ -16,7 +16,7 @@ class CellProgress:
     """Shows the cells done and the epochs of the one that runs; its methods are the callbacks of ``compare.run``."""
 
     def __init__(self, total: int):
-        console = Console(stderr=True)
+        console = Console(stderr=True, markup=False)
         self._live = console.is_terminal
         self._bars = Progress(
             TextColumn("{task.description}"),

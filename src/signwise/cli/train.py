@@ -61,9 +61,9 @@ def heading(options: argparse.Namespace, recipe: "Recipe", out: str) -> str:
 
 def _state(folder: Any) -> str:
     if folder.finished:
-        return " (finished: nothing is left to do)"
+        return " (holds a finished run)"
     rows = len(folder.rows()) if folder.state else 0
-    return f" (continues after epoch {rows})" if rows else ""
+    return f" (holds {rows} epochs of a run)" if rows else ""
 
 
 def device(options: argparse.Namespace) -> str:

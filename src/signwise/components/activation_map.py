@@ -10,9 +10,9 @@ from signwise.components.part import Part
 
 
 class ActivationMap(Part):
-    """Base: ``map(a, convolve) -> factor (N, 1, *spatial)``; ``convolve`` applies a one-channel kernel as the layer would."""
+    """Base: ``map(a, box_mean) -> factor``, one channel wide; ``box_mean`` averages over the channels and the window."""
 
-    def __call__(self, a: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
+    def __call__(self, a: Tensor, box_mean: Callable[[Tensor], Tensor]) -> Tensor:
         raise NotImplementedError
 
 
@@ -23,5 +23,5 @@ class BoxMean(ActivationMap):
     Deploys as: a dynamic real factor per pixel (class C); the authors' later code drops it.
     """
 
-    def __call__(self, a: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
-        return convolve(a.abs().mean(dim=1, keepdim=True) if a.dim() > 2 else a.abs().mean(dim=-1, keepdim=True))
+    def __call__(self, a: Tensor, box_mean: Callable[[Tensor], Tensor]) -> Tensor:
+        return box_mean(a.abs())

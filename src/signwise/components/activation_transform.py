@@ -43,7 +43,8 @@ class Affine(ActivationTransform):
 
 @dataclass(frozen=True)
 class StandardizeSample(ActivationTransform):
-    """Per-sample standardisation over all of C, H, W: (a - mean) / std, unbiased; zero std divides by one.
+    """Per-sample standardisation over all of C, H, W: (a - mean) / std, unbiased; zero std divides by one,
+    and a sample of one single value is left as it is.
 
     Deploys as: a threshold (the mean) computed per image from the layer's own input. (RBNN's code; the paper
     presents a plain sign.)
@@ -52,6 +53,8 @@ class StandardizeSample(ActivationTransform):
     dynamic: ClassVar[bool] = True
 
     def __call__(self, a: Tensor, state: State) -> Tensor:
+        if a[0].numel() == 1:
+            return a
         dims = tuple(range(1, a.dim()))
         std, mean = torch.std_mean(a, dim=dims, keepdim=True)
         return (a - mean) / torch.where(std > 0, std, torch.ones_like(std))

@@ -78,7 +78,9 @@ class _Decaying(Estimator):
 
     def __post_init__(self) -> None:
         if not 0 < self.t_min <= self.t_max:
-            raise ConfigError(f"{type(self).__name__}(t_min={self.t_min}, t_max={self.t_max}): needs 0 < t_min <= t_max")
+            raise ConfigError(
+                f"{type(self).__name__}(t_min={self.t_min}, t_max={self.t_max}): needs 0 < t_min <= t_max"
+            )
 
     def t(self, progress: Progress) -> float:
         """Sharpness in force at an epoch."""
@@ -105,7 +107,7 @@ class TanhDecay(_Decaying):
     an activation provides it. Where the released code keeps t and k as attributes (lost on resume), they are
     buffers here.
 
-    >>> TanhDecay(t_min=1e-2).t(Progress(2, 3))
+    >>> round(TanhDecay(t_min=1e-2).t(Progress(2, 3)), 9)
     1.0
     """
 

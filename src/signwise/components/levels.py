@@ -15,7 +15,9 @@ class Levels(Part):
 
     bases: int = 1
 
-    def __call__(self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State) -> tuple[Tensor, ...]:
+    def __call__(
+        self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
         raise NotImplementedError
 
     def factors(self, state: State) -> tuple[Tensor | None, ...]:
@@ -38,6 +40,8 @@ class TwoLevels(Levels):
         if (self.low, self.high) not in ((-1.0, 1.0), (0.0, 1.0)):
             raise ConfigError(f"TwoLevels(low={self.low}, high={self.high}); allowed: (-1, 1) and (0, 1)")
 
-    def __call__(self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State) -> tuple[Tensor, ...]:
+    def __call__(
+        self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
         bits = sign(a, estimator, *coefficients)
         return (bits if self.low < 0 else (bits + 1) * 0.5,)

@@ -1,9 +1,9 @@
 """A binarization method as one value: which part stands in each slot of the layer equation.
 
-    out = sum_m sum_n  s_m b_n conv(A_n, B_m)          m = 1..M weight bases, n = 1..N activation bases
+out = sum_m sum_n  s_m b_n conv(A_n, B_m)          m = 1..M weight bases, n = 1..N activation bases
 
-    W -> weight_transform* -> w -> weight_quantizer (weight_estimator) -> B_m,   weight_scale -> s_m
-    a -> activation_transform* -> activation_levels (activation_estimator) -> A_n, b_n
+W -> weight_transform* -> w -> weight_quantizer (weight_estimator) -> B_m,   weight_scale -> s_m
+a -> activation_transform* -> activation_levels (activation_estimator) -> A_n, b_n
 """
 
 from dataclasses import dataclass, field
@@ -59,7 +59,9 @@ class Method(Part):
         }
         for slot, kind in kinds.items():
             if not isinstance(getattr(self, slot), kind):
-                raise ConfigError(f"method {self.name!r}: {slot} holds {getattr(self, slot)!r}; allowed: a {kind.__name__}")
+                raise ConfigError(
+                    f"method {self.name!r}: {slot} holds {getattr(self, slot)!r}; allowed: a {kind.__name__}"
+                )
         if not self.stages:
             raise ConfigError(f"method {self.name!r}: stages is empty; a method has at least one stage")
 

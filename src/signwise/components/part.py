@@ -6,7 +6,7 @@ comparable and serialisable, and everything that must survive a restart is in th
 """
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,10 @@ class Part:
 
 class State(nn.Module):
     """The tensors of one part at one site; attribute access gives parameters and buffers by name."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Tensor: ...
 
     def __init__(self, part: Part, site: Site):
         super().__init__()

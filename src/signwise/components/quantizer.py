@@ -14,7 +14,9 @@ class Quantizer(Part):
 
     bases: int = 1
 
-    def __call__(self, w: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State) -> tuple[Tensor, ...]:
+    def __call__(
+        self, w: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
         raise NotImplementedError
 
 
@@ -22,5 +24,7 @@ class Quantizer(Part):
 class SignBits(Quantizer):
     """One basis: B = sgn(w), sgn(0) = +1. Backward: the method's weight estimator. Deploys as: 1 bit a weight."""
 
-    def __call__(self, w: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State) -> tuple[Tensor, ...]:
+    def __call__(
+        self, w: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
         return (sign(w, estimator, *coefficients),)

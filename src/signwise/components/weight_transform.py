@@ -86,6 +86,7 @@ class Rotate(WeightTransform):
         return w + state.rho.sin().abs() * (rotated - w)
 
     def advance(self, state: State, weight: Tensor | None, progress: Progress) -> None:
+        assert weight is not None
         x = weight.reshape(len(weight), len(state.r1), len(state.r2))
         r1, r2 = state.r1, state.r2
         for _ in range(self.cycles):

@@ -16,8 +16,8 @@ class Loader:
     """Iterates over one epoch of batches; the same (seed, epoch) gives the same batches, bit for bit.
 
     Call ``set_epoch`` before every epoch. ``state_dict`` holds the number of the next batch: a loader that loads it
-    goes on with exactly that batch, once; every other iteration begins at batch 0. The state does not depend on the
-    number of ranks.
+    goes on with exactly that batch, once; every other iteration begins at batch 0. A state taken after the
+    last batch resumes with none left until the next epoch is set. The state does not depend on the number of ranks.
     Errors: CheckpointError for the state of another seed, batch size or set.
     """
 

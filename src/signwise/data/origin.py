@@ -72,7 +72,10 @@ def find(config: DataConfig) -> Folder | Hub:
             return Folder(path)
     entry = CATALOGUE.get(config.name)
     if config.path is not None or (entry and not entry.hub):
-        source = f"; it is {entry.hub} on the Hugging Face hub (leave the path out to get it)" if entry else ""
+        source = ""
+        if entry:
+            place = f"is {entry.hub} on the Hugging Face hub" if entry.hub else "comes with scikit-learn"
+            source = f"; it {place} (leave the path out to get it)"
         raise DataError(
             f"data set {config.name!r} not found: looked for train-*.parquet and train/<class>/ in "
             f"{_listed(looked_at)}{source}; {_HOW}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from signwise.core.errors import DataError
+from signwise.core.errors import ConfigError, DataError
 from signwise.data.augment import AUGMENTATIONS, Augmentation, RandomResizedCrop
 from signwise.data.cache import Decoded, cached, fingerprint
 from signwise.data.catalogue import CATALOGUE, FOLDER, STREAMED_FOLDER, Entry
@@ -78,9 +78,10 @@ def open_data(config: DataConfig, progress: Progress | None = None) -> DataSourc
     Errors: UnknownName for an unknown set; DataError for one that is missing, incomplete, corrupt or too small.
     """
     if config.name == "digits" and config.path is None:
-        entry = CATALOGUE["digits"]
+        if config.image_size:
+            raise ConfigError(f"data.image_size={config.image_size}: digits are 8x8 and kept in memory; leave it out")
         train, test = digits()
-        return _source(config, entry, train, None if config.holdout else test)
+        return _source(config, CATALOGUE["digits"], train, None if config.holdout else test)
     origin = find(config)
     image_size = config.image_size or CATALOGUE.get(config.name, FOLDER).image_size
     entry = CATALOGUE.get(config.name, STREAMED_FOLDER if image_size else FOLDER)

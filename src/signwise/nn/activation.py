@@ -1,5 +1,7 @@
 """Real non-linearities of the wirings, by name."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,7 @@ class RPReLU(nn.Module):
 
 def activation(name: str, channels: int) -> nn.Module:
     """The module behind one of the names in ``wiring.ACTIVATIONS``."""
-    makers = {
+    makers: dict[str, Callable[[], nn.Module]] = {
         "none": nn.Identity,
         "relu": nn.ReLU,
         "clip": lambda: nn.Hardtanh(0.0, 1.0),

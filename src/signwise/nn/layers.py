@@ -1,17 +1,32 @@
 """Binary convolutions and dense layers: a latent weight in, a binary forward out, any method's parts in the slots."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signwise.components.method import Method
-from signwise.components.part import Site, State
+from signwise.components.part import Part, Site, State
 from signwise.core.errors import ConversionError
 from signwise.core.progress import Progress
 
+P = TypeVar("P", bound=Part)
 Terms = tuple[tuple[Tensor, Tensor | None], ...]
+
+
+def _full_precision(like: Tensor) -> AbstractContextManager[Any]:
+    """Autocast off, on devices that have it: bits and integers must not depend on it."""
+    device = like.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+
+
+def _paired(parts: Iterable[P], states: nn.ModuleList) -> Iterator[tuple[P, State]]:
+    return zip(parts, cast(Iterable[State], states), strict=True)
 
 
 class InputBinarizer(nn.Module):
@@ -32,7 +47,7 @@ class InputBinarizer(nn.Module):
     def forward(self, a: Tensor) -> Terms:
         """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
         method = self.method
-        for part, state in zip(method.activation_transform, self.transform, strict=True):
+        for part, state in _paired(method.activation_transform, self.transform):
             a = part(a, state)
         coefficients = method.activation_estimator.coefficients(self.estimator)
         levels = method.activation_levels(a, method.activation_estimator, coefficients, self.levels)
@@ -48,9 +63,13 @@ class BinaryLayer(nn.Module):
     Padding: zeros, added after binarization, so that a padded tap counts neither +1 nor -1.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor
+    bias: Any
     spatial: int
+
+    def __init__(self, *args: Any, method: Method, **kwargs: Any):
+        super().__init__(*args, **({"bias": False} | kwargs))
+        self._make_binary(method)
 
     def _make_binary(self, method: Method) -> None:
         if getattr(self, "padding_mode", "zeros") != "zeros":
@@ -73,14 +92,13 @@ class BinaryLayer(nn.Module):
 
     @classmethod
     def from_float(cls, layer: nn.Module, method: Method) -> "BinaryLayer":
-        """A binary layer that shares the weight and bias of ``layer``."""
+        """A binary layer that shares weight and bias with ``layer``, whose weight is put under the method's constraint."""
         binary = cls.__new__(cls)
         nn.Module.__init__(binary)
         binary.__dict__.update({k: v for k, v in layer.__dict__.items() if not k.startswith("_")})
         for name, parameter in layer.named_parameters(recurse=False):
             binary.register_parameter(name, parameter)
-        if layer.bias is None:
-            binary.register_parameter("bias", None)
+        binary._parameters.setdefault("bias", None)
         binary._make_binary(method)
         return binary
 
@@ -97,7 +115,7 @@ class BinaryLayer(nn.Module):
     def advance_(self, progress: Progress) -> None:
         """Bring every epoch-scheduled part to ``progress``; call once at the start of an epoch."""
         w: Tensor = self.weight
-        for part, state in zip(self.method.weight_transform, self.weight_transform, strict=True):
+        for part, state in _paired(self.method.weight_transform, self.weight_transform):
             part.advance(state, w, progress)
             w = part(w, state)
         for slot in ("weight_quantizer", "weight_estimator", "weight_scale"):
@@ -107,45 +125,46 @@ class BinaryLayer(nn.Module):
     def transformed_weight(self) -> Tensor:
         """The tensor whose sign is the binary weight."""
         w: Tensor = self.weight
-        for part, state in zip(self.method.weight_transform, self.weight_transform, strict=True):
+        for part, state in _paired(self.method.weight_transform, self.weight_transform):
             w = part(w, state)
         return w
 
     def weight_terms(self) -> Terms:
         """Pairs (B_m, s_m): bits in {-1, +1} shaped like the weight, and the scale (O, 1, ...) or None for 1."""
-        method, w = self.method, self.transformed_weight()
-        coefficients = method.weight_estimator.coefficients(self.weight_estimator)
-        bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
-        return tuple(zip(bits, method.weight_scale(w, bits, self.weight_scale), strict=True))
+        method = self.method
+        with _full_precision(self.weight):
+            w = self.transformed_weight()
+            coefficients = method.weight_estimator.coefficients(self.weight_estimator)
+            bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
+            return tuple(zip(bits, method.weight_scale(w, bits, self.weight_scale), strict=True))
 
     def forward(self, a: Tensor) -> Tensor:
         activations = self.binarizer(a) if self.binary_activations else ((a, None),)
         weights = self.weight_terms() if self.binary_weights else ((self.weight, None),)
         out = (self._train_forward if self.training else self._eval_forward)(activations, weights)
         if self.method.activation_map is not None and self.binary_activations:
-            out = out * self.method.activation_map(a, self._box)
+            out = out * self.method.activation_map(a, self._box_mean)
         return out if self.bias is None else out + self._per_output(self.bias)
 
     def _train_forward(self, activations: Terms, weights: Terms) -> Tensor:
         attach = self.method.weight_scale.attach
-        x = sum(level if factor is None else level * factor for level, factor in activations)
-        w = sum(bits if scale is None else attach(bits, scale) for bits, scale in weights)
+        x = reduce(add, (level if factor is None else level * factor for level, factor in activations))
+        w = reduce(add, (bits if scale is None else attach(bits, scale) for bits, scale in weights))
         return self._apply_op(x, w)
 
     def _eval_forward(self, activations: Terms, weights: Terms) -> Tensor:
-        out: Any = 0
-        with torch.autocast(device_type=self.weight.device.type, enabled=False):
-            for level, factor in activations:
-                for bits, scale in weights:
-                    term = self._apply_op(level.to(bits.dtype), bits)
-                    term = term if scale is None else term * self._per_output(scale)
-                    out = out + (term if factor is None else term * factor)
-        return out
+        def product(level: Tensor, factor: Tensor | None, bits: Tensor, scale: Tensor | None) -> Tensor:
+            out = self._apply_op(level.to(bits.dtype), bits)
+            out = out if scale is None else out * self._per_output(scale)
+            return out if factor is None else out * factor
+
+        with _full_precision(self.weight):
+            return reduce(add, (product(*a, *w) for a in activations for w in weights))
 
     def _per_output(self, value: Tensor) -> Tensor:
         return value.reshape(-1, *(1,) * self.spatial)
 
-    def _box(self, plane: Tensor) -> Tensor:
+    def _box_mean(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -153,10 +172,17 @@ class BinaryLayer(nn.Module):
 
 
 class _BinaryConv(BinaryLayer):
-    def _box(self, plane: Tensor) -> Tensor:
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: str | tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    def _box_mean(self, x: Tensor) -> Tensor:
+        plane = x.mean(dim=1, keepdim=True)
         kernel = plane.new_ones(1, 1, *self.kernel_size)
-        conv = F.conv2d if self.spatial == 2 else F.conv1d
-        return conv(plane, kernel / kernel.numel(), None, self.stride, self.padding, self.dilation)
+        conv: Any = F.conv2d if self.spatial == 2 else F.conv1d
+        with _full_precision(plane):
+            return conv(plane, kernel / kernel.numel(), None, self.stride, self.padding, self.dilation)
 
 
 class BinaryConv2d(_BinaryConv, nn.Conv2d):
@@ -174,10 +200,6 @@ class BinaryConv2d(_BinaryConv, nn.Conv2d):
 
     spatial = 2
 
-    def __init__(self, *args: Any, method: Method, bias: bool = False, **kwargs: Any):
-        super().__init__(*args, bias=bias, **kwargs)
-        self._make_binary(method)
-
     def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
 
@@ -186,10 +208,6 @@ class BinaryConv1d(_BinaryConv, nn.Conv1d):
     """1-d convolution with binary weights and activations; shapes (N, C, L) -> (N, O, L')."""
 
     spatial = 1
-
-    def __init__(self, *args: Any, method: Method, bias: bool = False, **kwargs: Any):
-        super().__init__(*args, bias=bias, **kwargs)
-        self._make_binary(method)
 
     def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.conv1d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
@@ -205,15 +223,11 @@ class BinaryLinear(BinaryLayer, nn.Linear):
 
     spatial = 0
 
-    def __init__(self, *args: Any, method: Method, bias: bool = False, **kwargs: Any):
-        super().__init__(*args, bias=bias, **kwargs)
-        self._make_binary(method)
-
     def _apply_op(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.linear(x, weight)
 
-    def _box(self, plane: Tensor) -> Tensor:
-        return plane
+    def _box_mean(self, x: Tensor) -> Tensor:
+        return x.mean(dim=-1, keepdim=True)
 
 
 def binary_layers(model: nn.Module) -> dict[str, BinaryLayer]:

@@ -9,5 +9,5 @@ M = TypeVar("M", bound=nn.Module)
 
 def keep_real(module: M, reason: str) -> M:
     """Mark ``module`` (and so every layer inside it) as real-valued by the model's design; returns it."""
-    module.real_reason = reason
+    module.real_reason = reason  # type: ignore[assignment]
     return module

@@ -62,6 +62,9 @@ class ContrastiveMI(Objective):
     (0, ['mi/2'])
     """
 
+    layer_weights: Tensor
+    log_normalizer: Tensor
+
     def __init__(
         self,
         weight: float = 0.1,
@@ -80,11 +83,17 @@ class ContrastiveMI(Objective):
         layers: tuple[str, ...] = ("*",),
     ):
         super().__init__()
-        given = {"critic": critic, "negatives": negatives, "labels": labels, "gradient": gradient, "fade": fade}
-        for name, value in given.items():
-            if value not in CHOICES[name]:
-                raise ConfigError(f"ContrastiveMI({name}={value!r}); {suggestion(str(value), CHOICES[name])}")
-        for name, value in {"beta": beta, "temperature": temperature, "capacity": capacity, "dim": dim, "pool": pool}.items():
+        words = {"critic": critic, "negatives": negatives, "labels": labels, "gradient": gradient, "fade": fade}
+        for name, word in words.items():
+            if word not in CHOICES[name]:
+                raise ConfigError(f"ContrastiveMI({name}={word!r}); {suggestion(str(word), CHOICES[name])}")
+        for name, value in {
+            "beta": beta,
+            "temperature": temperature,
+            "capacity": capacity,
+            "dim": dim,
+            "pool": pool,
+        }.items():
             if value <= 0:
                 raise ConfigError(f"ContrastiveMI({name}={value}); allowed: above 0")
         self.weight, self.beta, self.temperature, self.fade = weight, beta, temperature, fade
@@ -120,7 +129,9 @@ class ContrastiveMI(Objective):
             self.memory = Bank(len(widths), setting.samples, self.dim, self.capacity, self.momentum)
         exponents = torch.arange(len(widths) - 1, -1, -1.0)
         self.register_buffer("layer_weights", self.beta**-exponents)
-        start = -torch.tensor(float(setting.samples)).log() if self.critic == "nce_paper" else torch.tensor(float("nan"))
+        start = (
+            -torch.tensor(float(setting.samples)).log() if self.critic == "nce_paper" else torch.tensor(float("nan"))
+        )
         self.register_buffer("log_normalizer", start.expand(2, len(widths), 1, 1).clone())
 
     def _watcher(self, name: str) -> Any:
@@ -149,14 +160,22 @@ class ContrastiveMI(Objective):
     def forward(self, step: Step) -> Tensor:
         sides = torch.stack([self._embed(0, self.binary_heads), self._embed(1, self.real_heads)])
         self._pooled.clear()
-        keys, label, index = gather(sides.transpose(0, 2)).transpose(0, 2), gather_constant(step.label), gather_constant(step.index)
+        keys, label, index = (
+            gather(sides.transpose(0, 2)).transpose(0, 2),
+            gather_constant(step.label),
+            gather_constant(step.index),
+        )
         fresh = keys.detach(), label, index
         own = torch.arange(len(step.index), device=index.device) + rank() * len(step.index)
         same_place = torch.zeros(len(own), len(index), dtype=torch.bool, device=index.device)
         same_place[torch.arange(len(own)), own] = True
         if self.memory is not None:
             old_keys, old_label, old_index = self.memory.draw()
-            keys, label, index = torch.cat([keys, old_keys], 2), torch.cat([label, old_label]), torch.cat([index, old_index])
+            keys, label, index = (
+                torch.cat([keys, old_keys], 2),
+                torch.cat([label, old_label]),
+                torch.cat([index, old_index]),
+            )
             same_place = F.pad(same_place, (0, len(old_index)))
         scores = sides @ keys.flip(0).transpose(-1, -2) / self.temperature
         positive, negative = self._masks(step, label, index, same_place)

@@ -13,6 +13,10 @@ class Memory(nn.Module):
     Everything is a buffer, so a resumed run continues with the same negatives. ``index`` is -1 in rows never written.
     """
 
+    rows: Tensor
+    label: Tensor
+    index: Tensor
+
     def __init__(self, layers: int, rows: int, dim: int):
         super().__init__()
         self.register_buffer("rows", torch.zeros(2, layers, rows, dim))
@@ -30,6 +34,8 @@ class Memory(nn.Module):
 
 class Queue(Memory):
     """The latest ``rows`` embeddings, first in first out (MoCo)."""
+
+    head: Tensor
 
     def __init__(self, layers: int, rows: int, dim: int):
         super().__init__(layers, rows, dim)

@@ -66,7 +66,9 @@ def load_model(folder: str | Path, model: nn.Module | None = None) -> nn.Module:
     config = read_config(folder)
     if model is None:
         if config["model"] is None:
-            raise CheckpointError(f"{folder} holds a model of your own; rebuild it and pass it as load_model(path, model)")
+            raise CheckpointError(
+                f"{folder} holds a model of your own; rebuild it and pass it as load_model(path, model)"
+            )
         model = create_from_config(config["model"])
     restore_methods_(model, config["methods"])
     load_weights(model, _folder(folder) / WEIGHTS)
@@ -80,7 +82,9 @@ def load_weights(model: nn.Module, path: Path, may_miss: Callable[[str], bool] =
     except FileNotFoundError:
         raise CheckpointError(f"no weights at {path}; expected a finished run's {WEIGHTS}") from None
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is truncated or not a safetensors file ({error}); copy or train it again") from None
+        raise CheckpointError(
+            f"{path} is truncated or not a safetensors file ({error}); copy or train it again"
+        ) from None
     expected = model.state_dict()
     problems = [f"missing {name}" for name in expected if name not in tensors and not may_miss(name)]
     problems += [f"unexpected {name}" for name in tensors if name not in expected]

@@ -73,9 +73,7 @@ class Row:
         return {"label": self.label, "n": self.n} | vars(self)
 
 
-def cells(
-    recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], seeds: Sequence[int]
-) -> tuple[Cell, ...]:
+def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], seeds: Sequence[int]) -> tuple[Cell, ...]:
     """The cells of a comparison: every method with every objective and seed, seed by seed.
 
     ``float`` is the float twin of the recipe's own method, and ``none`` no objective; ``a+b`` is two objectives at
@@ -164,6 +162,13 @@ def _row(method: str, objective: str, outcomes: Sequence[Outcome]) -> Row:
         seconds=statistics.fmean(result.seconds for _, result in done) if done else None,
         failed=tuple(outcome.error for outcome in outcomes if not outcome.result),
     )
+
+
+def curve(results: Sequence[Result], key: str) -> tuple[tuple[float, float], ...]:
+    """Mean over the runs, and sample standard deviation (0 for one run), of a metric at every epoch that all runs have."""
+    epochs = zip(*(result.rows for result in results), strict=False)
+    values = ([row[key] for row in rows] for rows in epochs)
+    return tuple((statistics.fmean(at), statistics.stdev(at) if len(at) > 1 else 0.0) for at in values)
 
 
 def to_dict(recipe: Recipe, outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def plot_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
         strict=False,
     ):
         for number, key in enumerate(keys):
-            color = f"C{number}" if len(keys) < 3 else (0.1, 0.3 + 0.6 * number / len(keys), 0.9 - 0.8 * number / len(keys))
+            color = (
+                f"C{number}" if len(keys) < 3 else (0.1, 0.3 + 0.6 * number / len(keys), 0.9 - 0.8 * number / len(keys))
+            )
             axis.plot(epochs, [row.get(key) for row in rows], label=key.rsplit("/", 1)[-1], color=color)
         axis.set(title=title, xlabel="epoch")
         axis.grid(alpha=0.3)

@@ -75,7 +75,9 @@ class RunFolder:
         try:
             there = recipe_from_dict(yaml.safe_load(path.read_text()), where=str(path))
         except (yaml.YAMLError, ConfigError, AttributeError) as error:
-            raise RunFolderError(f"run folder {self.path} holds an unreadable {RECIPE} ({error}); choose another --out") from None
+            raise RunFolderError(
+                f"run folder {self.path} holds an unreadable {RECIPE} ({error}); choose another --out"
+            ) from None
         ours, theirs = recipe.to_dict(), there.to_dict()
         changed = [f"{key} ({theirs[key]!r} there, {ours[key]!r} here)" for key in ours if ours[key] != theirs[key]]
         if changed:
@@ -109,7 +111,9 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except json.JSONDecodeError as error:
-        raise CheckpointError(f"{path} is damaged ({error}); remove it to continue without the earlier curves") from None
+        raise CheckpointError(
+            f"{path} is damaged ({error}); remove it to continue without the earlier curves"
+        ) from None
 
 
 def versions() -> dict[str, Any]:

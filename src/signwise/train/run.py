@@ -198,7 +198,10 @@ def _trainer(
         strategy="ddp_find_unused_parameters_true" if many else "auto",
         precision=recipe.precision,
         logger=TensorBoardLogger(folder.path, name="", version="tensorboard"),
-        callbacks=[Record(folder, on_epoch or (_print_row if not live else _nothing)), *([RichProgressBar()] if live else [])],
+        callbacks=[
+            Record(folder, on_epoch or (_print_row if not live else _nothing)),
+            *([RichProgressBar()] if live else []),
+        ],
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=live,
         enable_model_summary=False,

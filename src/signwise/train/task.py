@@ -1,6 +1,6 @@
 """The training task: a model, its loss and its objectives, driven by a recipe."""
 
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from signwise.components.stage import Stage
 from signwise.core.errors import TrainingError
 from signwise.core.progress import Progress
-from signwise.data import Batch, DataSource
+from signwise.data import Batch, DataSource, Loader
 from signwise.nn.layers import advance_, binary_layers, project_, set_stage_
 from signwise.objectives import Objective, Step
 from signwise.train.recipe import LossConfig, OptimizerConfig, Recipe
@@ -48,6 +48,7 @@ class Task(L.LightningModule):
         layers = binary_layers(model)
         stages = next(iter(layers.values())).method.stages if layers else (Stage(),)
         self.spans: tuple[Span, ...] = plan(stages, recipe.epochs)
+        self.first_bad_step: Tensor
         self.register_buffer("first_bad_step", torch.tensor(-1), persistent=False)
 
     def train_dataloader(self) -> Any:
@@ -62,7 +63,7 @@ class Task(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         epoch = self.current_epoch
-        self.trainer.train_dataloader.set_epoch(epoch)
+        cast(Loader, self.trainer.train_dataloader).set_epoch(epoch)
         span = span_at(self.spans, epoch)
         set_stage_(self.model, weights=span.stage.weights, activations=span.stage.activations)
         advance_(self.model, Progress(epoch, self.recipe.epochs))
@@ -89,7 +90,7 @@ class Task(L.LightningModule):
         self._log("train_accuracy", (logits.argmax(1) == batch.label).float().mean(), prog_bar=True)
         progress = (self.current_epoch + batch_idx / self.trainer.num_training_batches) / self.recipe.epochs
         step = Step(batch.image, batch.label, batch.index, logits, progress)
-        for name, objective in self.objectives.items():
+        for name, objective in cast(dict[str, Objective], self.objectives).items():
             value = objective(step)
             loss = loss + value
             self._log(name, value)
