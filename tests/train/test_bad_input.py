@@ -77,13 +77,13 @@ def test_truncated_training_state(tmp_path, recipe):
 
 
 def test_truncated_damaged_and_missing_model(tmp_path, recipe):
-    with pytest.raises(CheckpointError, match="no model.json in .*expected the folder of a finished training run"):
+    with pytest.raises(CheckpointError, match=r"no model.json in .*expected the folder of a finished training run"):
         load_model(tmp_path)
     fit(recipe.replace(epochs=1), tmp_path / "run", on_epoch=quiet)
     weights = tmp_path / "run" / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointError, match="model.safetensors is truncated or not a safetensors file"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors is truncated or not a safetensors file"):
         load_model(tmp_path / "run")
     weights.write_bytes(whole)
     config = json.loads((tmp_path / "run" / "model.json").read_text())
@@ -133,7 +133,7 @@ def test_full_disk_while_writing(tmp_path, recipe, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(callbacks, "write_atomically", no_space)
-    with pytest.raises(RunFolderError, match="No space left on device. Files already there are kept"):
+    with pytest.raises(RunFolderError, match=r"No space left on device. Files already there are kept"):
         fit(recipe, tmp_path, on_epoch=quiet)
 
 
@@ -160,5 +160,5 @@ def test_folder_of_another_recipe(tmp_path, recipe):
     with pytest.raises(RunFolderError, match=r"belongs to a different recipe: epochs \(1 there, 2 here\)"):
         fit(recipe.replace(epochs=2), tmp_path, on_epoch=quiet)
     (tmp_path / "recipe.yaml").write_text("nonsense: 1\n")
-    with pytest.raises(RunFolderError, match="holds an unreadable recipe.yaml"):
+    with pytest.raises(RunFolderError, match=r"holds an unreadable recipe.yaml"):
         fit(recipe, tmp_path, on_epoch=quiet)

@@ -11,11 +11,8 @@ def test_yaml_reads_back_to_the_same_recipe(tmp_path, recipe):
 
 
 def test_dotted_overrides_reach_every_level():
-    recipe = override_recipe(
-        Recipe(),
-        ["--epochs", "7", "--optimizer.lr=0.3", "--objectives.contrastive_mi.weight=0.5", "--method_options.t_min", "0.1",
-         "--data.augment=[flip]"],
-    )  # fmt: skip
+    arguments = ["--epochs", "7", "--optimizer.lr=0.3", "--objectives.contrastive_mi.weight=0.5"]
+    recipe = override_recipe(Recipe(), [*arguments, "--method_options.t_min", "0.1", "--data.augment=[flip]"])
     assert (recipe.epochs, recipe.optimizer.lr, recipe.optimizer.momentum) == (7, 0.3, 0.9)
     assert recipe.objectives == {"contrastive_mi": {"weight": 0.5}}
     assert recipe.method_options == {"t_min": 0.1}
@@ -55,9 +52,7 @@ def test_file_that_is_no_mapping_and_file_that_is_no_yaml(tmp_path):
 
 
 def test_unknown_recipe_suggests_a_close_one():
-    with pytest.raises(
-        UnknownName, match=r"unknown recipe 'cifar10/resnet20_irnett'; did you mean 'cifar10/resnet20_irnet'"
-    ):
+    with pytest.raises(UnknownName, match="'cifar10/resnet20_irnett'; did you mean 'cifar10/resnet20_irnet'"):
         load_recipe("cifar10/resnet20_irnett")
 
 

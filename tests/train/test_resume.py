@@ -59,9 +59,9 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path, recipe, method, objectiv
         fit(recipe, tmp_path / "cut", on_epoch=stop_after(2))
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    rows = [read_metrics(tmp_path / name) for name in ("whole", "cut")]
-    assert [[row | {"seconds": 0} for row in part] for part in rows][0] == [row | {"seconds": 0} for row in rows[1]]
-    assert [row["epoch"] for row in rows[1]] == [0, 1, 2, 3]
+    whole, cut = ([row | {"seconds": 0} for row in read_metrics(tmp_path / name)] for name in ("whole", "cut"))
+    assert whole == cut
+    assert [row["epoch"] for row in cut] == [0, 1, 2, 3]
 
 
 @pytest.mark.slow

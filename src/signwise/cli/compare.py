@@ -31,7 +31,9 @@ def run(arguments: list[str]) -> int:
     """Compare; 1 if a cell failed."""
     parser = VerbParser("compare", ABOUT, EXAMPLES)
     parser.add_argument("recipe", help="the recipe that all runs share")
-    parser.add_argument("--methods", nargs="+", help="method names, or float for the float twin (default: the recipe's)")
+    parser.add_argument(
+        "--methods", nargs="+", help="method names, or float for the float twin (default: the recipe's)"
+    )
     parser.add_argument("--objectives", nargs="+", help="objective names, or none (default: the recipe's)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
     parser.add_argument("--out", help="folder of the runs (default runs/compare-<recipe>)")

@@ -116,5 +116,9 @@ def _saved(folder: str) -> Subject:
     usual = next(iter(methods.values()))
     plain = binarize_(create_from_config(config["model"]), usual)
     methods_there = {row.name: methods.get(row.name) for row in plain.rows}
-    changed = {row.name: methods_there[row.name] for row in plain.rows if methods_there[row.name] != (usual if row.method else None)}
+    changed = {
+        row.name: methods_there[row.name]
+        for row in plain.rows
+        if methods_there[row.name] != (usual if row.method else None)
+    }
     return Subject(folder, model, binarize_(create_from_config(config["model"]), usual, changed), size)

@@ -49,7 +49,12 @@ def _versions() -> Iterator[Check]:
     import signwise
 
     yield Check("signwise", signwise.__version__)
-    yield Check("python", sys.version.split()[0], sys.version_info < (3, 11), "" if sys.version_info >= (3, 11) else "needs 3.11")
+    yield Check(
+        "python",
+        sys.version.split()[0],
+        sys.version_info < (3, 11),
+        "" if sys.version_info >= (3, 11) else "needs 3.11",
+    )
     for package in PACKAGES:
         try:
             yield Check(package, getattr(importlib.import_module(package), "__version__", "there"))
@@ -82,7 +87,9 @@ def _folders() -> Iterator[Check]:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        yield Check("cache", f"{folder}: {error.strerror}", True, f"; set {cache.ENVIRONMENT} to a folder that can be written")
+        yield Check(
+            "cache", f"{folder}: {error.strerror}", True, f"; set {cache.ENVIRONMENT} to a folder that can be written"
+        )
     else:
         yield Check("cache", f"{folder}, can be written")
     for name, place in (("disk, here", Path.cwd()), ("disk, temporary", Path(tempfile.gettempdir()))):

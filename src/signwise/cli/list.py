@@ -66,7 +66,8 @@ def _data() -> dict[str, str]:
 
     places = {name: f"Hugging Face hub {entry.hub}" if entry.hub else "built in" for name, entry in CATALOGUE.items()}
     return {
-        name: f"{places[name]}; augmented by {', '.join(entry.augment) or 'nothing'}" for name, entry in CATALOGUE.items()
+        name: f"{places[name]}; augmented by {', '.join(entry.augment) or 'nothing'}"
+        for name, entry in CATALOGUE.items()
     }
 
 

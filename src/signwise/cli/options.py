@@ -64,4 +64,3 @@ def machine(arguments: argparse.Namespace) -> dict[str, Any]:
             raise ConfigError(f"--threads {arguments.threads}; allowed: 1 or more")
         torch.set_num_threads(arguments.threads)
     return {"accelerator": arguments.accelerator, "devices": arguments.devices, "num_nodes": arguments.num_nodes}
-

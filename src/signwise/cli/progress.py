@@ -35,7 +35,9 @@ class CellProgress:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def start(self, cell: "Cell") -> None:
@@ -51,7 +53,9 @@ class CellProgress:
         self._done += 1
         self._bars.advance(self._cells)
         result = outcome.result
-        said = f"accuracy {percent(result.accuracy)} %, {result.seconds:.0f} s" if result else f"failed: {outcome.error}"
+        said = (
+            f"accuracy {percent(result.accuracy)} %, {result.seconds:.0f} s" if result else f"failed: {outcome.error}"
+        )
         if self._live:
             self._bars.console.print(f"{outcome.cell.name}: {said}", highlight=False)
         else:

@@ -114,7 +114,10 @@ def facts(findings: Findings) -> dict[str, Any]:
         name: {"bytes": summary.packed_bytes, "ops": summary.ops, "summary": summary.to_dict()}
         for name, summary in kinds.items()
     }
-    return {"costs": costs, "information": {line.label: [mean for mean, _ in line.points] for line in findings.information}}
+    return {
+        "costs": costs,
+        "information": {line.label: [mean for mean, _ in line.points] for line in findings.information},
+    }
 
 
 def table(findings: Findings) -> Table:

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from signwise.components.part import Part
 
 
 class ActivationMap(Part):
-    """Base: ``map(a, box_mean) -> factor``, one channel wide; ``box_mean`` averages over the channels and the window."""
+    """Base: ``map(a, box_mean) -> factor``, one channel wide; ``box_mean`` averages over channels and window."""
 
     def __call__(self, a: Tensor, box_mean: Callable[[Tensor], Tensor]) -> Tensor:
         raise NotImplementedError

@@ -67,7 +67,7 @@ class Method(Part):
 
     @property
     def deploys_as(self) -> str:
-        """Deployment class of a layer: A/B static threshold (B behind a real shortcut), C dynamic, D several bases, E {0,1}."""
+        """Deployment class: A or (behind a real shortcut) B static threshold, C dynamic, D several bases, E {0, 1}."""
         if any(part.dynamic for part in self.activation_transform) or self.activation_map is not None:
             return "C"
         if self.weight_quantizer.bases * self.activation_levels.bases > 1:

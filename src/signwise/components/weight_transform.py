@@ -59,7 +59,7 @@ class Rotate(WeightTransform):
     orthogonal, refitted at the start of every epoch by ``cycles`` alternating Procrustes steps; rho (O, 1, 1, 1)
     learnt, started at pi/2 (rotation fully used).
 
-    Backward, ``gradient="through"`` (ours, default): autograd with R constant, dL/dw = (1-s) g + s R^T g, s = |sin rho|.
+    Backward, ``gradient="through"`` (ours, default): R constant, dL/dw = (1-s) g + s R^T g, s = |sin rho|.
     ``gradient="released"``: R w is detached as in the authors' code, dL/dw = (1-s) g, which is **zero at rho = pi/2**:
     the weights cannot learn until weight decay has moved rho; kept for reproduction.
     Deploys as: nothing (the rotation is folded into constant bits). (RBNN, sections 3.2 and 3.3.)

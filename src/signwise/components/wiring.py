@@ -21,12 +21,13 @@ class Wiring(Part):
                  ``none``, ``relu``, ``clip`` (to [0, 1]), ``hardtanh`` (to [-1, 1]), ``prelu`` (a slope per channel),
                  ``rprelu`` (ReActNet: PReLU between two learnt shifts)
     shortcut     where the shape changes: ``pad`` (option A: subsample, zero-pad the channels), ``conv`` (real 1x1,
-                 stride 2, norm), ``binary_conv`` (the same, binarized), ``pool_conv`` (2x2 average pool, real 1x1, norm),
-                 ``pool_pad`` (average pool, zero-pad the channels), ``pool_duplicate`` (average pool, channels repeated)
+                 stride 2, norm), ``binary_conv`` (the same, binarized), ``pool_conv`` (2x2 average pool, real 1x1,
+                 norm), ``pool_pad`` (average pool, zero-pad the channels), ``pool_duplicate`` (average pool, channels
+                 repeated)
     norm         ``after`` the convolution, or ``before`` it (XNOR-Net: norm, sign, conv, activation)
     stem_activation  whether the activation follows the (real) stem
     head_norm    whether a BatchNorm1d stands before the classifier
-    norm_init    initial weight of the batch norms that close a residual branch (RBNN: 1e-8, branches start switched off)
+    norm_init    initial weight of the batch norms that close a residual branch (RBNN: 1e-8, branches start off)
     on           changes for particular models: ((model name, ((field, value), ...)), ...)
 
     >>> wiring = Wiring(residual="bireal", on=(("resnet18_cifar", (("residual", "normal"),)),))

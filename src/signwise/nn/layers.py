@@ -92,7 +92,7 @@ class BinaryLayer(nn.Module):
 
     @classmethod
     def from_float(cls, layer: nn.Module, method: Method) -> "BinaryLayer":
-        """A binary layer that shares weight and bias with ``layer``, whose weight is put under the method's constraint."""
+        """A binary layer that shares ``layer``'s weight and bias, and puts the weight under the method's constraint."""
         binary = cls.__new__(cls)
         nn.Module.__init__(binary)
         binary.__dict__.update({k: v for k, v in layer.__dict__.items() if not k.startswith("_")})

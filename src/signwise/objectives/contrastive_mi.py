@@ -27,7 +27,7 @@ CHOICES = {
 class ContrastiveMI(Objective):
     """Maximise I(sgn(a_k); a_k) of every binary layer k by noise-contrastive estimation, in one forward pass.
 
-    Forward:   z_B = normalize(A_k vec(pool(sgn(a_k)))), z_F = normalize(A'_k vec(pool(a_k))), s = <z_B, z_F> / temperature
+    Forward:   z_B = normalize(A_k vec(pool(sgn(a_k)))), z_F = normalize(A'_k vec(pool(a_k))), s = <z_B, z_F> / tau
                L = weight fade(progress) sum_k L_k / beta^(K-1-k), L_k the mean over both directions and the batch of
                -log h(pos) - sum_neg log(1 - h(neg)), h = u/(u + N c), u = exp(s)
     Backward:  autograd; through sgn by the layer's own estimator. ``gradient`` says where it may enter the network.
@@ -38,8 +38,8 @@ class ContrastiveMI(Objective):
     beta          > 1 favours the later layers
     critic        ``nce``: c measured on the first step and kept (a buffer), as in the released code; ``nce_paper``:
                   c = 1/M, M the training set's size; ``info_nce``: softmax over the same scores
-    negatives     ``batch``; ``queue``: and the latest ``capacity`` embeddings; ``bank``: and ``capacity`` rows drawn from
-                  one stored row per training image, smoothed by ``momentum``
+    negatives     ``batch``; ``queue``: and the latest ``capacity`` embeddings; ``bank``: and ``capacity`` rows drawn
+                  from one stored row per training image, smoothed by ``momentum``
     labels        ``ignore``: every other image is a negative (the paper); ``exclude``: only other classes (the released
                   code); ``positive``: images of one class are positives of each other
     gradient      ``both`` sides, ``binary`` or ``real`` alone, or the ``heads`` only (a pure measurement)

@@ -16,7 +16,7 @@ def rank() -> int:
 
 
 def gather(x: Tensor) -> Tensor:
-    """Rows of all ranks, in rank order; gradients flow back to the rank that made a row. Shape (B, ...) -> (W B, ...)."""
+    """Rows of all ranks, in rank order, (B, ...) -> (W B, ...); gradients flow back to the rank that made a row."""
     return torch.cat(all_gather(x)) if _distributed() else x
 
 

@@ -165,7 +165,7 @@ def _row(method: str, objective: str, outcomes: Sequence[Outcome]) -> Row:
 
 
 def curve(results: Sequence[Result], key: str) -> tuple[tuple[float, float], ...]:
-    """Mean over the runs, and sample standard deviation (0 for one run), of a metric at every epoch that all runs have."""
+    """A metric's mean over the runs, and sample standard deviation (0 for one run), at every epoch all runs have."""
     epochs = zip(*(result.rows for result in results), strict=False)
     values = ([row[key] for row in rows] for rows in epochs)
     return tuple((statistics.fmean(at), statistics.stdev(at) if len(at) > 1 else 0.0) for at in values)

@@ -6,11 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import signwise
 import torch
 import yaml
 from filelock import FileLock, Timeout
 
+import signwise
 from signwise.core.errors import CheckpointError, ConfigError, RunFolderError
 from signwise.train.checkpoint import CONFIG, write_atomically
 from signwise.train.recipe import Recipe, recipe_from_dict

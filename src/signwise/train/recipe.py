@@ -55,8 +55,8 @@ class LossConfig:
 class Recipe:
     """Everything that determines a training run.
 
-    ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as in ``binarize_``.
-    ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and its source.
+    ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as
+    in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and its source.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs
@@ -138,7 +138,7 @@ def recipe_from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
 
 
 def override_recipe(recipe: Recipe, arguments: list[str]) -> Recipe:
-    """Apply dotted command-line options such as ``--optimizer.lr=0.05`` or ``--objectives.contrastive_mi.weight 0.3``."""
+    """Apply dotted options: ``--optimizer.lr=0.05``, ``--objectives.contrastive_mi.weight 0.3``."""
     for argument in arguments:
         if argument.startswith("--"):
             key, *_ = argument[2:].split("=")

@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from signwise.convert import binarize_
 from signwise.core.errors import CheckpointError, ConfigError, SignwiseError
+from signwise.core.progress import Progress
 from signwise.core.registry import suggestion
 from signwise.data import DataSource, open_data
 from signwise.methods import get_method
 from signwise.models import MODELS, create_model
 from signwise.nn.layers import advance_
-from signwise.core.progress import Progress
 from signwise.objectives import OBJECTIVES, Objective, Setting
 from signwise.train.callbacks import AtomicCheckpointIO, Record
 from signwise.train.checkpoint import load_model, save_model, start_from
@@ -35,7 +34,7 @@ from signwise.train.task import Task
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: last-epoch accuracy (share of the evaluation set), the best epoch's, and every epoch's metrics."""
+    """A finished run: accuracy (share of the evaluation set) at the last and the best epoch, all epochs' metrics."""
 
     folder: Path
     rows: tuple[dict[str, Any], ...]

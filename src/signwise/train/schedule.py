@@ -5,6 +5,7 @@ Nothing here has state, so a resumed run cannot disagree with one that was never
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from signwise.components.stage import Stage
 from signwise.core.errors import ConfigError
@@ -38,7 +39,7 @@ def plan(stages: tuple[Stage, ...], epochs: int) -> tuple[Span, ...]:
     for number, stage in enumerate(stages, 1):
         done += stage.share
         edges.append(min(max(round(epochs * done / total), edges[-1] + 1), epochs - (len(stages) - number)))
-    return tuple(Span(stage, *edge) for stage, edge in zip(stages, zip(edges, edges[1:], strict=False), strict=True))
+    return tuple(Span(stage, *edge) for stage, edge in zip(stages, pairwise(edges), strict=True))
 
 
 def span_at(spans: tuple[Span, ...], epoch: int) -> Span:
