@@ -1,6 +1,5 @@
 """Two processes with half a batch each against one process with the whole batch."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,6 @@ def gathered() -> dict[str, Any]:
 def work(me: int, folder: str) -> None:
     """One rank: every case in turn, results into a file."""
     torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1")
     store = f"file://{folder}/store"
     dist.init_process_group("gloo", init_method=store, rank=me, world_size=RANKS)
     part = slice(3 * me, 3 * me + 3)

@@ -56,7 +56,8 @@ class Recipe:
     """Everything that determines a training run.
 
     ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as
-    in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and its source.
+    in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and
+    its source.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs

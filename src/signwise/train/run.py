@@ -187,8 +187,11 @@ def _trainer(
     num_nodes: int,
 ) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    if "LOCAL_WORLD_SIZE" in os.environ:  # under torchrun, which has chosen already
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        num_nodes = int(os.environ["WORLD_SIZE"]) // devices
     live = on_epoch is None and sys.stdout.isatty()
-    many = num_nodes > 1 or str(devices) not in ("auto", "1") or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    many = num_nodes > 1 or str(devices) not in ("auto", "1")
     return L.Trainer(
         max_epochs=recipe.epochs,
         accelerator=accelerator,

@@ -1,0 +1,46 @@
+"""Two processes train as one does with the same global batch, negatives included."""
+
+import os
+import subprocess
+import sys
+
+import torch
+
+SCRIPT = """
+import sys
+import torch
+from torch import nn
+from signwise import binarize_
+from signwise.train.recipe import load_recipe
+from signwise.train.run import fit
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+# No batch norm: its statistics are per process.
+model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.LayerNorm(32), nn.Linear(32, 32), nn.LayerNorm(32), nn.Linear(32, 10))
+binarize_(model, "irnet")
+fit(load_recipe(sys.argv[1]), sys.argv[2], model=model, on_epoch=lambda row: None, accelerator="cpu")
+"""
+
+
+def test_two_processes_equal_one(tmp_path, recipe):
+    objectives = {"contrastive_mi": {"negatives": "queue", "capacity": 128, "dim": 8, "critic": "nce"}}
+    (tmp_path / "recipe.yaml").write_text(recipe.replace(objectives=objectives, epochs=2).to_yaml())
+    (tmp_path / "script.py").write_text(SCRIPT)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    finals = []
+    for name, launcher in (("one", [sys.executable]), ("two", torchrun)):
+        command = [*launcher, str(tmp_path / "script.py"), str(tmp_path / "recipe.yaml"), str(tmp_path / name)]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        assert done.returncode == 0, done.stderr
+        finals.append(torch.load(tmp_path / name / "last.ckpt", weights_only=False)["state_dict"])
+    one, two = finals
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        if "memory" not in name:  # the queue holds the same rows in another order
+            torch.testing.assert_close(
+                two[name], value, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+            )
+    for key in ("label", "index"):
+        name = f"objectives.contrastive_mi.memory.{key}"
+        assert torch.equal(one[name].sort().values, two[name].sort().values)
