@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signwise.core.errors import ConfigError
+from signwise.core.errors import ConfigError, TrainingError
 from signwise.methods import get_method
-from signwise.nn.layers import BinaryConv1d, BinaryConv2d, BinaryLinear, binary_layers
+from signwise.nn.layers import BinaryConv1d, BinaryConv2d, BinaryLinear, binary_layers, set_stage_
 from signwise.objectives import OBJECTIVES, ContrastiveMI, Setting, Step
 
 METHOD = get_method("bireal")
@@ -213,6 +213,31 @@ def test_normalizer_is_measured_once_and_saved() -> None:
     objective(step_of(net, [4, 5, 6, 7]))
     assert torch.equal(objective.log_normalizer, first)
     assert torch.equal(objective.state_dict()["log_normalizer"], first)
+
+
+@pytest.mark.parametrize("critic", ["nce", "info_nce"])
+def test_a_first_batch_without_negatives_does_no_harm(critic: str) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    objective = attached(net, critic=critic, labels="exclude")
+    assert objective(step_of(net, [0, 3, 6])).item() == 0, "all of one class"
+    loss = objective(step_of(net, [0, 1, 2]))
+    assert torch.isfinite(loss)
+    assert loss > 0
+    assert torch.isfinite(objective.log_normalizer).all() or critic == "info_nce"
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_missing_forward_is_named(real: bool) -> None:
+    net = Net()
+    objective = attached(net)
+    step = step_of(net, [0, 1, 2])
+    objective(step)
+    if real:
+        set_stage_(net, weights=True, activations=False)
+        net(step.image)
+    with pytest.raises(TrainingError, match="ContrastiveMI saw no forward of 'first' in training mode with binary act"):
+        objective(step)
 
 
 def test_papers_normalizer_is_one_over_the_training_set() -> None:

@@ -17,7 +17,8 @@ from signwise.train.run import fit
 torch.set_num_threads(1)
 torch.manual_seed(0)
 # No batch norm: its statistics are per process.
-model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.LayerNorm(32), nn.Linear(32, 32), nn.LayerNorm(32), nn.Linear(32, 10))
+layers = [nn.Flatten(), nn.Linear(64, 32), nn.LayerNorm(32), nn.Linear(32, 32), nn.LayerNorm(32), nn.Linear(32, 10)]
+model = nn.Sequential(*layers)
 binarize_(model, "irnet")
 fit(load_recipe(sys.argv[1]), sys.argv[2], model=model, on_epoch=lambda row: None, accelerator="cpu")
 """

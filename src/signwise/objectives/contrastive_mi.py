@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signwise.core.errors import ConfigError
+from signwise.core.errors import ConfigError, TrainingError
 from signwise.core.registry import suggestion
 from signwise.nn.layers import binary_layers
 from signwise.objectives.base import Objective, Setting, Step
@@ -158,6 +158,13 @@ class ContrastiveMI(Objective):
             module.training = mode
 
     def forward(self, step: Step) -> Tensor:
+        missing = [name for name in self.names if name not in self._pooled]
+        if missing:
+            raise TrainingError(
+                f"ContrastiveMI saw no forward of {missing[0]!r} in training mode with binary activations since its "
+                "last step. Call the model in training mode before the objective, once a step; a method with a stage "
+                "of real activations cannot train with this objective."
+            )
         sides = torch.stack([self._embed(0, self.binary_heads), self._embed(1, self.real_heads)])
         self._pooled.clear()
         keys, label, index = (
@@ -208,10 +215,11 @@ class ContrastiveMI(Objective):
         return losses.mean((0, 2)), bounds.mean((0, 2))
 
     def _calibrated(self, scores: Tensor, negative: Tensor) -> Tensor:
-        if torch.isnan(self.log_normalizer).any():
-            mean = scores.exp().masked_fill(~negative, 0.0).sum((2, 3)) / negative.sum().clamp_min(1)
-            self.log_normalizer = gather_constant(mean[None]).mean(0).log()[:, :, None, None]
-        return self.log_normalizer
+        # 0 / 0, a batch without negatives, leaves the normalizer to be measured later; no value is read on the host.
+        mean = scores.exp().masked_fill(~negative, 0.0).sum((2, 3), keepdim=True) / negative.sum()
+        measured = gather_constant(mean[None]).mean(0).log()
+        self.log_normalizer = torch.where(self.log_normalizer.isnan(), measured, self.log_normalizer)
+        return self.log_normalizer.nan_to_num(0.0)
 
 
 def _pool(x: Tensor, size: int) -> Tensor:

@@ -35,7 +35,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        total = grads[0].contiguous()
+        total = grads[0].clone(memory_format=torch.contiguous_format)  # autograd may share the gradient it gave
         dist.all_reduce(total)
         return total.narrow(0, rank() * ctx.rows, ctx.rows)
 

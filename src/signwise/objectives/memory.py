@@ -59,7 +59,7 @@ class Queue(Memory):
 class Bank(Memory):
     """One row per training image, smoothed over its visits; each step draws ``draws`` rows for the whole batch.
 
-    row <- normalize(m row + (1 - m) z), m = ``momentum``; the first visit stores z itself.
+    row <- normalize(m row + (1 - m) z), m = ``momentum``; a row is zero before its first visit.
     """
 
     def __init__(self, layers: int, rows: int, dim: int, draws: int, momentum: float):
@@ -73,7 +73,7 @@ class Bank(Memory):
 
     @torch.no_grad()
     def store(self, embeddings: Tensor, label: Tensor, index: Tensor) -> None:
-        share = torch.where(self.index[index] >= 0, self.momentum, 0.0)[:, None]
-        self.rows[:, :, index] = F.normalize(share * self.rows[:, :, index] + (1 - share) * embeddings, dim=-1)
+        mixed = self.momentum * self.rows[:, :, index] + (1 - self.momentum) * embeddings
+        self.rows[:, :, index] = F.normalize(mixed, dim=-1)
         self.label[index] = label
         self.index[index] = index
