@@ -1,6 +1,5 @@
 """signwise quickstart: float against one bit against one bit with ContrastiveMI, in minutes, with a report."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--out", default="runs/quickstart", help="folder (default runs/quickstart)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
     parser.add_machine_options()
-    parser.set_defaults(threads=min(2, os.cpu_count() or 1))
+    parser.set_defaults(threads=1)  # layers this small gain nothing from a second thread
     options, overrides = parser.parse_known_args(arguments)
     findings = investigate(tuple(overrides), tuple(options.seeds), Path(options.out), machine(options))
     from signwise.cli.report import render

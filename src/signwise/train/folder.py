@@ -1,6 +1,7 @@
 """The run folder: one run at a time in it, and everything needed to believe or continue that run."""
 
 import json
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ RECIPE, METRICS, STATE, VERSIONS = "recipe.yaml", "metrics.jsonl", "last.ckpt", 
 
 
 class RunFolder:
-    """``path`` held by this process from ``open`` to ``close``.
+    """``path``, held by this process inside a ``with``; in a distributed run the main process holds and writes it.
 
     recipe.yaml, versions.json   what runs, on what
     metrics.jsonl                one line per epoch
@@ -29,9 +30,12 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self.main = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
         self._lock = FileLock(self.path / ".lock")
 
     def __enter__(self) -> "RunFolder":
+        if not self.main:
+            return self
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
@@ -68,6 +72,8 @@ class RunFolder:
     def claim(self, recipe: Recipe) -> None:
         """Write the recipe and versions into a new folder, or check that the folder belongs to the same recipe."""
         path = self.path / RECIPE
+        if not self.main:
+            return
         if not path.exists():
             self.write(RECIPE, recipe.to_yaml())
             self.write(VERSIONS, json.dumps(versions(), indent=1))

@@ -6,10 +6,10 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 from lightning.pytorch.callbacks import RichProgressBar
@@ -123,42 +123,32 @@ def fit(
     kept in every case. Ctrl-C raises KeyboardInterrupt after a clean stop.
     """
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
-    main = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
-    folder = RunFolder(out)
-    if not main:
-        return _run(recipe, folder, model, objectives, on_epoch, accelerator, devices, num_nodes)
-    with folder:
+    with RunFolder(out) as folder:
         folder.claim(recipe)
-        return _run(recipe, folder, model, objectives, on_epoch, accelerator, devices, num_nodes)
-
-
-def _run(
-    recipe: Recipe,
-    folder: RunFolder,
-    model: nn.Module | None,
-    objectives: Mapping[str, Objective] | None,
-    on_epoch: Callable[[dict[str, Any]], None] | None,
-    accelerator: str,
-    devices: int | str,
-    num_nodes: int,
-) -> Result:
-    if folder.finished:
+        if not folder.finished:
+            source = open_data(recipe.data)
+            L.seed_everything(recipe.seed, verbose=False)
+            model = build_model(recipe, source) if model is None else model
+            chosen = dict(build_objectives(recipe) if objectives is None else objectives)
+            trainer = _trainer(recipe, folder, on_epoch, accelerator, devices, num_nodes)
+            _train(trainer, Task(model, recipe, source, chosen), folder)
+            if trainer.is_global_zero:
+                _finish(folder, model, source, recipe)
         return Result(folder.path, tuple(folder.rows()))
-    source = open_data(recipe.data)
-    L.seed_everything(recipe.seed, verbose=False)
-    model = build_model(recipe, source) if model is None else model
-    objectives = dict(build_objectives(recipe) if objectives is None else objectives)
+
+
+def _train(trainer: L.Trainer, task: Task, folder: RunFolder) -> None:
+    source = task.source
     example = next(iter(source.eval_loader())).image[:2]
-    setting = Setting(example, source.train_size, len(source.classes))
-    for objective in objectives.values():
-        objective.attach(model, setting)
-    if recipe.compile:
-        model.compile()
-    trainer = _trainer(recipe, folder, on_epoch, accelerator, devices, num_nodes)
+    objectives = cast(Iterable[Objective], task.objectives.values())
+    for objective in objectives:
+        objective.attach(task.model, Setting(example, source.train_size, len(source.classes)))
+    if task.recipe.compile:
+        task.model.compile()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
-            trainer.fit(Task(model, recipe, source, objectives), ckpt_path=folder.state)
+            trainer.fit(task, ckpt_path=folder.state)
     except SystemExit:  # Lightning's way of ending after Ctrl-C
         raise KeyboardInterrupt from None
     except SignwiseError:
@@ -171,11 +161,8 @@ def _run(
             "It is truncated or belongs to another version; remove it to start this run again."
         ) from error
     finally:
-        for objective in objectives.values():
+        for objective in objectives:
             objective.detach()
-    if trainer.is_global_zero:
-        _finish(folder, model, source, recipe)
-    return Result(folder.path, tuple(folder.rows()))
 
 
 def _trainer(
