@@ -29,9 +29,10 @@ def line_chart(lines: Sequence[Line], low: float, high: float, step: float, unit
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
+    frame = f"frame-{unit.replace(' ', '-')}"
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(unit)} over the epochs">']
     parts.append(
-        f'<clipPath id="frame"><rect x="{LEFT}" y="{TOP - 4}" width="{WIDTH - LEFT - RIGHT}" '
+        f'<clipPath id="{frame}"><rect x="{LEFT}" y="{TOP - 4}" width="{WIDTH - LEFT - RIGHT}" '
         f'height="{HEIGHT - TOP - BOTTOM + 4}"/></clipPath>'
     )
     for tick in _ticks(low, high, step):
@@ -40,7 +41,7 @@ def line_chart(lines: Sequence[Line], low: float, high: float, step: float, unit
     for index in sorted({0, (epochs - 1) // 4, (epochs - 1) // 2, 3 * (epochs - 1) // 4, epochs - 1}):
         parts.append(f'<text x="{x(index):.1f}" y="{HEIGHT - 18}" text-anchor="middle">{index + 1}</text>')
     parts.append(f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 2}" text-anchor="middle">epoch</text>')
-    parts.append('<g clip-path="url(#frame)">')
+    parts.append(f'<g clip-path="url(#{frame})">')
     for number, line in enumerate(lines):
         above = [f"{x(index):.1f},{y(mean + spread):.1f}" for index, (mean, spread) in enumerate(line.points)]
         below = [f"{x(index):.1f},{y(mean - spread):.1f}" for index, (mean, spread) in enumerate(line.points)]

@@ -15,7 +15,7 @@ from rich.table import Table
 from signwise.cli.options import VerbParser
 from signwise.cli.output import show, show_json
 
-EXAMPLES = ("", "--json", "--json > machine.json", "&& signwise quickstart", "| grep data")
+EXAMPLES = ("", "--json", "--json > machine.json", "&& signwise quickstart", "| grep BROKEN")
 PACKAGES = ("torch", "lightning", "numpy", "datasets", "pyarrow", "PIL", "matplotlib", "safetensors", "sklearn", "yaml")
 FLAGS = ("popcnt", "avx2", "avx512f", "avx512_vpopcntdq", "neon", "asimd")
 COMPILERS = ("cc", "gcc", "clang", "cl")

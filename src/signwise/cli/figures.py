@@ -19,7 +19,9 @@ def save_accuracies(rows: "Sequence[Row]", path: Path) -> None:
         color = f"C{place % 10}"
         values = [100 * accuracy for accuracy in row.accuracies]
         axis.plot(values, [place] * row.n, "o", color=color, alpha=0.5)
-        axis.errorbar(100 * row.mean, place, xerr=100 * (row.std or 0), fmt="|", color=color, markersize=18, capsize=4)
+        axis.errorbar(
+            sum(values) / row.n, place, xerr=100 * (row.std or 0), fmt="|", color=color, markersize=18, capsize=4
+        )
     axis.set(xlabel="accuracy in the last epoch, % (points: runs; bar: mean and standard deviation)")
     axis.set_yticks(range(len(done)), [f"{row.label}, n={row.n}" for row in done])
     axis.set_ylim(len(done) - 0.4, -0.6)

@@ -57,4 +57,4 @@ class StandardizeSample(ActivationTransform):
             return a
         dims = tuple(range(1, a.dim()))
         std, mean = torch.std_mean(a, dim=dims, keepdim=True)
-        return (a - mean) / torch.where(std > 0, std, torch.ones_like(std))
+        return (a - mean) / torch.where(std > 0, std, 1.0)

@@ -115,7 +115,7 @@ class TanhDecay(_Decaying):
         t, k = coefficients
         # 1 - tanh(tx)^2 = 4 y (1 - y), y = sigmoid(2tx): the sigmoid is several times faster than tanh on CPUs.
         y = torch.mul(x, 2 * t).sigmoid_()
-        return torch.ops.aten.sigmoid_backward(g, y).mul_(4 * k * t)
+        return torch.ops.aten.sigmoid_backward.grad_input(g, y, grad_input=y).mul_(4 * k * t)
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,8 @@ class Standardize(WeightTransform):
     def __call__(self, w: Tensor, state: State) -> Tensor:
         if w[0].numel() == 1:
             return w
-        centred = w - w.mean(dim=_filter_dims(w), keepdim=True)
-        std = centred.std(dim=_filter_dims(w), keepdim=True)
-        return centred / torch.where(std > 0, std, torch.ones_like(std))
+        std, mean = torch.std_mean(w, dim=_filter_dims(w), keepdim=True)
+        return (w - mean) / torch.where(std > 0, std, 1.0)
 
 
 def _square_factors(n: int) -> tuple[int, int]:
