@@ -61,7 +61,7 @@ def stepper(
         logits = model(image)
         loss = F.cross_entropy(logits, label)
         if objective is not None:
-            loss = loss + objective(Step(image, label, index, logits, 0.0))
+            loss = loss + objective(Step(image, label, index, logits))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -18,7 +18,7 @@ METHOD = get_method("bireal")
 SAMPLES, CLASSES = 12, 3
 BASE: dict[str, Any] = {
     "weight": 1.0, "beta": 1.0, "temperature": 0.1, "critic": "info_nce", "negatives": "batch", "labels": "ignore",
-    "gradient": "both", "pool": 2, "dim": 6, "train_heads": True, "fade": "none",
+    "gradient": "both", "pool": 2, "dim": 6, "train_heads": True,
 }  # fmt: skip
 
 
@@ -42,9 +42,9 @@ def setting() -> Setting:
     return Setting(torch.randn(2, 2, 5, 6), samples=SAMPLES, classes=CLASSES)
 
 
-def step_of(net: nn.Module, index: list[int], progress: float = 0.0) -> Step:
+def step_of(net: nn.Module, index: list[int]) -> Step:
     image, place = torch.randn(len(index), 2, 5, 6), torch.tensor(index)
-    return Step(image, place % CLASSES, place, net(image), progress)
+    return Step(image, place % CLASSES, place, net(image))
 
 
 def attached(net: nn.Module, **options: Any) -> ContrastiveMI:
@@ -180,26 +180,17 @@ def test_beta_divides_once_per_layer_before_the_last(beta: float) -> None:
     assert losses["*"] == pytest.approx(losses["first"] / beta + losses["second"], rel=1e-5)
 
 
-def test_weight_and_fade_scale_the_loss_and_not_the_metrics() -> None:
+def test_weight_scales_the_loss_and_not_the_metrics() -> None:
     net = Net()
     objective = attached(net, weight=1.0)
     step = step_of(net, [0, 1, 2, 3])
-    values, metrics = {}, []
-    for weight, fade, progress in (
-        (1.0, "none", 0.75),
-        (2.5, "none", 0.75),
-        (1.0, "linear", 0.0),
-        (1.0, "linear", 0.75),
-    ):
-        objective.weight, objective.fade = weight, fade
-        logits = net(step.image)
-        values[weight, fade, progress] = objective(Step(step.image, step.label, step.index, logits, progress)).item()
+    values, metrics = [], []
+    for weight in (1.0, 2.5):
+        objective.weight = weight
+        values.append(objective(Step(step.image, step.label, step.index, net(step.image))).item())
         metrics.append(objective.metrics["mi/first"].item())
-    plain = values[1.0, "none", 0.75]
-    assert values[2.5, "none", 0.75] == pytest.approx(2.5 * plain)
-    assert values[1.0, "linear", 0.0] == pytest.approx(plain)
-    assert values[1.0, "linear", 0.75] == pytest.approx(0.25 * plain)
-    assert metrics == pytest.approx([metrics[0]] * 4)
+    assert values[1] == pytest.approx(2.5 * values[0])
+    assert metrics[1] == pytest.approx(metrics[0])
 
 
 def test_normalizer_is_measured_once_and_saved() -> None:
@@ -277,7 +268,7 @@ def test_dense_and_1d_layers_are_watched(dimensions: int) -> None:
     objective = ContrastiveMI(**(BASE | {"pool": 4}))
     objective.attach(net, Setting(example, samples=4, classes=2))
     assert objective.binary_heads[0].in_features == objective.real_heads[0].in_features == features
-    step = Step(example, torch.zeros(4, dtype=torch.long), torch.arange(4), net(example), 0.0)
+    step = Step(example, torch.zeros(4, dtype=torch.long), torch.arange(4), net(example))
     a = net[0](example)
     pooled = F.adaptive_avg_pool1d(a, 4).flatten(1) if dimensions else a
     signs = torch.where(a >= 0, 1.0, -1.0)
@@ -313,7 +304,6 @@ def test_zeros_of_both_signs_are_plus_one_on_the_binary_side() -> None:
         ({"negatives": "que"}, r"ContrastiveMI\(negatives='que'\); did you mean 'queue'"),
         ({"labels": "all"}, r"ContrastiveMI\(labels='all'\); .*nown: exclude, ignore, positive"),
         ({"gradient": "none"}, r"ContrastiveMI\(gradient='none'\); .*nown: binary, both, heads, real"),
-        ({"fade": "cosine"}, r"ContrastiveMI\(fade='cosine'\); .*nown: linear, none"),
         ({"temperature": 0.0}, r"ContrastiveMI\(temperature=0.0\); allowed: above 0"),
         ({"beta": -1}, r"ContrastiveMI\(beta=-1\); allowed: above 0"),
         ({"capacity": 0}, r"ContrastiveMI\(capacity=0\); allowed: above 0"),
@@ -352,7 +342,7 @@ def test_the_bound_rises_when_the_network_trains_on_it() -> None:
     step = step_of(net, list(range(12)))
     bounds = []
     for _ in range(40):
-        loss = objective(Step(step.image, step.label, step.index, net(step.image), 0.0))
+        loss = objective(Step(step.image, step.label, step.index, net(step.image)))
         bounds.append(objective.metrics["mi/first"].item())
         optimizer.zero_grad()
         loss.backward()

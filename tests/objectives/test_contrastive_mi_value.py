@@ -35,7 +35,7 @@ class Net(nn.Module):
 
 
 def attached(net: nn.Module, **options: Any) -> ContrastiveMI:
-    base = {"weight": 1.0, "beta": 1.0, "temperature": 0.3, "negatives": "batch", "pool": 2, "dim": 6, "fade": "none"}
+    base = {"weight": 1.0, "beta": 1.0, "temperature": 0.3, "negatives": "batch", "pool": 2, "dim": 6}
     objective = ContrastiveMI(**(base | options))
     objective.attach(net, Setting(torch.randn(2, 2, 5, 6), samples=SAMPLES, classes=CLASSES))
     return objective
@@ -129,7 +129,7 @@ def check_against_oracle(net: Net, objective: ContrastiveMI, batches: list[list[
     oracle = Oracle(objective)
     for index in batches:
         image, place = torch.randn(len(index), 2, 5, 6), torch.tensor(index)
-        step = Step(image, place % CLASSES, place, net(image), 0.0)
+        step = Step(image, place % CLASSES, place, net(image))
         expected, bounds = oracle.loss(net, step)
         assert objective(step).item() == pytest.approx(expected, rel=2e-4)
         assert [value.item() for value in objective.metrics.values()] == pytest.approx(bounds, rel=2e-4, abs=2e-4)

@@ -44,7 +44,7 @@ def attached(teacher: nn.Module, student: nn.Module, samples: int = SAMPLES, **o
 
 def step_of(student: nn.Module, index: list[int]) -> Step:
     x, place = torch.randn(len(index), 4), torch.tensor(index)
-    return Step(x, place % CLASSES, place, student(x), 0.0)
+    return Step(x, place % CLASSES, place, student(x))
 
 
 def draw_every_row(objective: ContrastiveTeacher) -> None:
@@ -167,7 +167,7 @@ def test_own_row_is_never_a_negative_and_one_class_leaves_none() -> None:
     objective._losses = lambda *given: (seen.append(given[2]), original(*given))[1]  # type: ignore[method-assign]
     for _ in range(2):
         x = torch.randn(2, 4)
-        step = Step(x, torch.zeros(2, dtype=torch.long), torch.arange(2), student(x), 0.0)
+        step = Step(x, torch.zeros(2, dtype=torch.long), torch.arange(2), student(x))
         loss = objective(step)
         loss.backward()
         assert torch.isfinite(loss)
@@ -268,7 +268,7 @@ def test_binary_network_learns_its_teachers_feature() -> None:
     optimizer = torch.optim.Adam([*student.parameters(), *objective.parameters()], lr=0.01)
     x, index, losses = torch.randn(SAMPLES, 4), torch.arange(SAMPLES), []
     for _ in range(60):
-        loss = objective(Step(x, index % CLASSES, index, student(x), 0.0))
+        loss = objective(Step(x, index % CLASSES, index, student(x)))
         losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()

@@ -26,7 +26,7 @@ class Spy(nn.Module):
 
 def step_of(student: nn.Module, batch: int = 5) -> Step:
     x = torch.randn(batch, 4)
-    return Step(x, torch.zeros(batch, dtype=torch.long), torch.arange(batch), student(x), 0.0)
+    return Step(x, torch.zeros(batch, dtype=torch.long), torch.arange(batch), student(x))
 
 
 def attached(teacher: nn.Module, student: nn.Module, **options: float) -> Distillation:
@@ -76,7 +76,7 @@ def test_squared_temperature_keeps_the_gradients_size() -> None:
         nn.init.constant_(teacher.weight, 0.0)
         nn.init.constant_(teacher.bias, 0.0)
         objective = attached(teacher, nn.Identity(), temperature=temperature)
-        objective(Step(torch.randn(5, 4), torch.zeros(5), torch.arange(5), logits, 0.0)).backward()
+        objective(Step(torch.randn(5, 4), torch.zeros(5), torch.arange(5), logits)).backward()
         centred = logits.detach() - logits.detach().mean(1, keepdim=True)
         torch.testing.assert_close(logits.grad, centred / 3 / 5, atol=1e-6, rtol=1e-2)
 
@@ -106,7 +106,7 @@ def test_teacher_follows_the_images_to_their_device() -> None:
     teacher = nn.Linear(4, 3)
     objective = attached(teacher, nn.Linear(4, 3))
     logits = torch.randn(5, 3, device="meta")
-    step = Step(torch.randn(5, 4, device="meta"), torch.zeros(5), torch.arange(5), logits, 0.0)
+    step = Step(torch.randn(5, 4, device="meta"), torch.zeros(5), torch.arange(5), logits)
     assert objective(step).device.type == "meta"
     assert teacher.weight.device.type == "meta"
 

@@ -54,7 +54,7 @@ def train(objective: Objective, student: nn.Module, part: slice) -> dict[str, An
         for _, parameter in parameters:
             parameter.grad = None
         torch.manual_seed(4)
-        loss = objective(Step(images[place], place % CLASSES, place, student(images[place]), 0.25))
+        loss = objective(Step(images[place], place % CLASSES, place, student(images[place])))
         loss.backward()
         losses.append(average(loss.detach()))
     gradients = {name: average(p.grad) for name, p in parameters if p.grad is not None}

@@ -11,9 +11,10 @@ from torch import nn
 
 from signwise.core.errors import CheckpointError, ConfigError, RunFolderError, TrainingError, UnknownName
 from signwise.objectives import Objective
+from signwise.train.build import build_objectives
 from signwise.train.checkpoint import load_model, save_model
 from signwise.train.folder import RunFolder
-from signwise.train.run import build_objectives, fit
+from signwise.train.run import fit
 
 
 def quiet(row):

@@ -18,16 +18,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Step:
-    """One training step as the objectives see it; ``index`` is each image's place in the training set.
-
-    ``progress`` is the share of training done, in [0, 1).
-    """
+    """One training step as the objectives see it; ``index`` is each image's place in the training set."""
 
     image: Tensor
     label: Tensor
     index: Tensor
     logits: Tensor
-    progress: float
 
 
 class Objective(nn.Module):

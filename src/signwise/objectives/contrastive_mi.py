@@ -20,7 +20,6 @@ CHOICES = {
     "negatives": ("batch", "queue", "bank"),
     "labels": ("ignore", "exclude", "positive"),
     "gradient": ("both", "binary", "real", "heads"),
-    "fade": ("none", "linear"),
 }
 
 
@@ -28,7 +27,7 @@ class ContrastiveMI(Objective):
     """Maximise I(sgn(a_k); a_k) of every binary layer k by noise-contrastive estimation, in one forward pass.
 
     Forward:   z_B = normalize(A_k vec(pool(sgn(a_k)))), z_F = normalize(A'_k vec(pool(a_k))), s = <z_B, z_F> / tau
-               L = weight fade(progress) sum_k L_k / beta^(K-1-k), L_k the mean over both directions and the batch of
+               L = weight sum_k L_k / beta^(K-1-k), L_k the mean over both directions and the batch of
                -log h(pos) - sum_neg log(1 - h(neg)), h = u/(u + N c), u = exp(s)
     Backward:  autograd; through sgn by the layer's own estimator. ``gradient`` says where it may enter the network.
     Shapes:    a_k (N, C, H, W) or (N, C); images of one batch on all ranks are each other's negatives.
@@ -45,7 +44,6 @@ class ContrastiveMI(Objective):
     gradient      ``both`` sides, ``binary`` or ``real`` alone, or the ``heads`` only (a pure measurement)
     pool, dim     both sides are average-pooled to pool x pool before the heads into ``dim`` dimensions
     train_heads   whether the heads learn (False: fixed random projections, as in the released code)
-    fade          ``linear``: the weight falls to zero over training; ``none``
     layers        shell patterns of layer names
 
     Source: paper section 3 (layer weights and critic as recorded there; head size, pooling, temperature and negatives
@@ -58,7 +56,7 @@ class ContrastiveMI(Objective):
     >>> objective = ContrastiveMI()
     >>> x, y = torch.randn(6, 4), torch.zeros(6, dtype=torch.long)
     >>> objective.attach(net, Setting(x, samples=6, classes=2))
-    >>> objective(Step(x, y, torch.arange(6), net(x), 0.0)).ndim, list(objective.metrics)
+    >>> objective(Step(x, y, torch.arange(6), net(x))).ndim, list(objective.metrics)
     (0, ['mi/2'])
     """
 
@@ -76,14 +74,13 @@ class ContrastiveMI(Objective):
         momentum: float = 0.5,
         labels: str = "ignore",
         gradient: str = "both",
-        pool: int = 4,
+        pool: int = 2,
         dim: int = 64,
         train_heads: bool = True,
-        fade: str = "linear",
         layers: tuple[str, ...] = ("*",),
     ):
         super().__init__()
-        words = {"critic": critic, "negatives": negatives, "labels": labels, "gradient": gradient, "fade": fade}
+        words = {"critic": critic, "negatives": negatives, "labels": labels, "gradient": gradient}
         for name, word in words.items():
             if word not in CHOICES[name]:
                 raise ConfigError(f"ContrastiveMI({name}={word!r}); {suggestion(str(word), CHOICES[name])}")
@@ -96,7 +93,7 @@ class ContrastiveMI(Objective):
         }.items():
             if value <= 0:
                 raise ConfigError(f"ContrastiveMI({name}={value}); allowed: above 0")
-        self.weight, self.beta, self.temperature, self.fade = weight, beta, temperature, fade
+        self.weight, self.beta, self.temperature = weight, beta, temperature
         self.critic, self.negatives, self.labels, self.gradient = critic, negatives, labels, gradient
         self.capacity, self.momentum, self.pool, self.dim = capacity, momentum, pool, dim
         self.train_heads, self.layers = train_heads, tuple(layers)
@@ -190,8 +187,7 @@ class ContrastiveMI(Objective):
         if self.memory is not None:
             self.memory.store(*fresh)
         self.metrics = {f"mi/{name}": bound for name, bound in zip(self.names, bounds, strict=True)}
-        fade = 1 - step.progress if self.fade == "linear" else 1.0
-        return self.weight * fade * (losses * self.layer_weights).sum()
+        return self.weight * (losses * self.layer_weights).sum()
 
     def _embed(self, side: int, heads: nn.ModuleList) -> Tensor:
         pooled = (self._pooled[name][side] for name in self.names)

@@ -44,7 +44,7 @@ class ContrastiveTeacher(Objective):
     >>> x, y = torch.randn(6, 4), torch.zeros(6, dtype=torch.long)
     >>> objective = ContrastiveTeacher(teacher, negatives=5)
     >>> objective.attach(student, Setting(x, samples=6, classes=3))
-    >>> objective(Step(x, y, torch.arange(6), student(x), 0.0)).ndim, list(objective.metrics)
+    >>> objective(Step(x, y, torch.arange(6), student(x))).ndim, list(objective.metrics)
     (0, ['mi'])
     """
 

@@ -25,7 +25,7 @@ class Distillation(Objective):
     >>> x, y = torch.randn(6, 4), torch.zeros(6, dtype=torch.long)
     >>> objective = Distillation(teacher)
     >>> objective.attach(student, Setting(x, samples=6, classes=3))
-    >>> objective(Step(x, y, torch.arange(6), student(x), 0.0)).ndim, list(objective.state_dict())
+    >>> objective(Step(x, y, torch.arange(6), student(x))).ndim, list(objective.state_dict())
     (0, [])
     """
 

@@ -1,7 +1,6 @@
 """Carry out a recipe in a run folder, from the start or from where it was left."""
 
 import csv
-import inspect
 import logging
 import os
 import sys
@@ -16,17 +15,12 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from signwise.convert import binarize_
-from signwise.core.errors import CheckpointError, ConfigError, SignwiseError
-from signwise.core.progress import Progress
-from signwise.core.registry import suggestion
+from signwise.core.errors import CheckpointError, SignwiseError
 from signwise.data import DataSource, open_data
-from signwise.methods import get_method
-from signwise.models import MODELS, create_model
-from signwise.nn.layers import advance_
-from signwise.objectives import OBJECTIVES, Objective, Setting
+from signwise.objectives import Objective, Setting
+from signwise.train.build import build_model, build_objectives
 from signwise.train.callbacks import AtomicCheckpointIO, Record
-from signwise.train.checkpoint import load_model, save_model, start_from
+from signwise.train.checkpoint import save_model
 from signwise.train.folder import RunFolder
 from signwise.train.recipe import Recipe, load_recipe
 from signwise.train.task import Task
@@ -60,48 +54,6 @@ class Result:
             "epochs": len(self.rows),
             "seconds": round(self.seconds, 1),
         }
-
-
-def build_model(recipe: Recipe, source: DataSource) -> nn.Module:
-    """The model a recipe names, for a data set: wired for the method, binarized unless ``binary`` is false."""
-    method = get_method(recipe.method, **recipe.method_options)
-    fixed_size = {"image_size": source.size[0]} if "image_size" in MODELS[recipe.model].defaults else {}
-    model = create_model(
-        recipe.model,
-        num_classes=len(source.classes),
-        in_channels=source.channels,
-        wiring=method.wiring,
-        **(fixed_size | recipe.model_options),
-    )
-    if recipe.binary:
-        binarize_(model, method, recipe.overrides)
-        advance_(model, Progress(0, recipe.epochs))
-    if recipe.init_from:
-        start_from(model, recipe.init_from)
-    return model
-
-
-def build_objectives(recipe: Recipe) -> dict[str, Objective]:
-    """The objectives a recipe names; an option ``teacher`` that is a path is loaded as a saved model."""
-    built = {}
-    for name, options in recipe.objectives.items():
-        make = OBJECTIVES[name]
-        known = list(inspect.signature(make).parameters)
-        for option in options:
-            if option not in known:
-                raise ConfigError(f"objective {name!r} has no option {option!r}; {suggestion(option, known)}")
-        if "teacher" in known:
-            if "teacher" not in options:
-                raise ConfigError(
-                    f"objective {name!r} needs a teacher: the folder of a finished training run. "
-                    f"Give it as --objectives.{name}.teacher=FOLDER."
-                )
-            options = options | {"teacher": load_model(options["teacher"])}
-        try:
-            built[name] = make(**options)
-        except TypeError as error:
-            raise ConfigError(f"objective {name!r} with options {options!r}: {error}") from error
-    return built
 
 
 def fit(

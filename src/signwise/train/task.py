@@ -88,8 +88,7 @@ class Task(L.LightningModule):
         loss = self.recipe.loss.weight * label_loss(self.recipe.loss, logits, batch.label)
         self._log("train_loss", loss)
         self._log("train_accuracy", (logits.argmax(1) == batch.label).float().mean(), prog_bar=True)
-        progress = (self.current_epoch + batch_idx / self.trainer.num_training_batches) / self.recipe.epochs
-        step = Step(batch.image, batch.label, batch.index, logits, progress)
+        step = Step(batch.image, batch.label, batch.index, logits)
         for name, objective in cast(dict[str, Objective], self.objectives).items():
             value = objective(step)
             loss = loss + value
