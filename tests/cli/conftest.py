@@ -10,9 +10,7 @@ import pytest
 
 from signwise.cli.main import main
 
-TINY = shlex.split(
-    "--model mlp_tiny --model_options.image_size 8 --epochs 1 --data.batch_size 256 --accelerator cpu --devices 1"
-)
+TINY = shlex.split("--model_options.width 2 --epochs 1 --data.batch_size 256 --accelerator cpu --devices 1")
 
 
 @pytest.fixture

@@ -38,6 +38,11 @@ def test_model_by_name(call_json: CallJson) -> None:
     assert (layers[0]["shape"][1], layers[-1]["shape"][0]) == (2, 7)
 
 
+def test_models_of_a_fixed_size_follow_the_input(call_json: CallJson) -> None:
+    code, facts = call_json("describe", "vgg_small_tiny", "--input-size", "1", "16", "16")
+    assert (code, facts["input_size"]) == (0, [1, 16, 16])
+
+
 def test_run_folder_gives_the_same_as_its_recipe(trained: Path, tiny: list[str], call_json: CallJson) -> None:
     code, saved = call_json("describe", trained)
     assert code == 0
@@ -48,11 +53,11 @@ def test_run_folder_gives_the_same_as_its_recipe(trained: Path, tiny: list[str],
 
 def test_overrides_show_in_the_saved_model(tmp_path: Path, tiny: list[str], call: Call, call_json: CallJson) -> None:
     out = tmp_path / "run"
-    name = "body.step1.linear"
+    name = "body.stage1.0.unit1.branch.conv"
     assert call("train", "digits/resnet8_irnet", *tiny, f"--overrides={{{name}: null}}", "--out", out)[0] == 0
     layers = {layer["name"]: layer for layer in call_json("describe", out)[1]["conversion"]["layers"]}
     assert (layers[name]["method"], layers[name]["reason"]) == (None, "override")
-    assert layers["body.step2.linear"]["method"] == "irnet"
+    assert layers["body.stage3.0.unit2.branch.conv"]["method"] == "irnet"
 
 
 def test_data_of_unknown_shape(call: Call, tmp_path: Path) -> None:

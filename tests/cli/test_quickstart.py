@@ -50,7 +50,7 @@ def test_trains_prints_and_writes_a_report_that_loads_nothing(tmp_path: Path, sm
     code, out, _ = call("quickstart", *small, "--out", tmp_path)
     assert code == 0
     assert "irnet + contrastive_mi" in out
-    assert "body.step2.linear" in out
+    assert "body.stage3.0.unit2.branch.conv" in out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"https?:|url\((?!#)|@import|<script|<link|<img|<iframe", page)
     tags = Tags()

@@ -84,7 +84,7 @@ def _from_recipe(
 ) -> Subject:
     from signwise.convert import binarize_
     from signwise.methods import get_method
-    from signwise.models import create_model
+    from signwise.models import MODELS, create_model
 
     if recipe.data.name not in SHAPES and not (options.classes and options.input_size):
         raise ConfigError(
@@ -94,7 +94,8 @@ def _from_recipe(
     size = tuple(options.input_size or usual or shape)
     method = get_method(recipe.method, **recipe.method_options)
     count = options.classes or classes
-    model = create_model(recipe.model, count, size[0], method.wiring, **recipe.model_options)
+    fixed_size = {"image_size": size[1]} if "image_size" in MODELS[recipe.model].defaults else {}
+    model = create_model(recipe.model, count, size[0], method.wiring, **(fixed_size | recipe.model_options))
     report = binarize_(model, method, recipe.overrides) if recipe.binary else None
     return Subject(name, model, report, size)
 

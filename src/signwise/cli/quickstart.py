@@ -74,7 +74,7 @@ def investigate(overrides: tuple[str, ...], seeds: tuple[int, ...], out: Path, w
     from signwise.analysis.summary import summarize
     from signwise.data import open_data
     from signwise.train import compare
-    from signwise.train.run import build_model
+    from signwise.train.build import build_model
 
     recipe = read_recipe(RECIPE, list(overrides))
     cells = compare.cells(recipe, METHODS, OBJECTIVES, seeds)
