@@ -26,7 +26,7 @@ def test_recipe(call: Call, call_json: CallJson) -> None:
 def test_float_twin(call: Call) -> None:
     code, out, _ = call("describe", "digits/resnet8_irnet", "--binary", "false")
     assert code == 0
-    assert "a float network, no layer is binary" in out
+    assert "reason" not in out
 
 
 def test_model_by_name(call_json: CallJson) -> None:
@@ -47,7 +47,7 @@ def test_run_folder_gives_the_same_as_its_recipe(trained: Path, tiny: list[str],
     code, saved = call_json("describe", trained)
     assert code == 0
     model = [option for option in tiny[: tiny.index("--accelerator")] if option not in ("--epochs", "1")]
-    assert saved["conversion"] == call_json("describe", "digits/resnet8_irnet", *model)[1]["conversion"]
+    assert saved["summary"] == call_json("describe", "digits/resnet8_irnet", *model)[1]["summary"]
     assert saved["input_size"] == [1, 8, 8]
 
 
@@ -55,9 +55,9 @@ def test_overrides_show_in_the_saved_model(tmp_path: Path, tiny: list[str], call
     out = tmp_path / "run"
     name = "body.stage1.0.unit1.branch.conv"
     assert call("train", "digits/resnet8_irnet", *tiny, f"--overrides={{{name}: null}}", "--out", out)[0] == 0
-    layers = {layer["name"]: layer for layer in call_json("describe", out)[1]["conversion"]["layers"]}
-    assert (layers[name]["method"], layers[name]["reason"]) == (None, "override")
-    assert layers["body.stage3.0.unit2.branch.conv"]["method"] == "irnet"
+    bits = {layer["name"]: layer["weight_bits"] for layer in call_json("describe", out)[1]["summary"]["layers"]}
+    assert bits[name] == 32
+    assert bits["body.stage3.0.unit2.branch.conv"] == 1
 
 
 def test_data_of_unknown_shape(call: Call, tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from signwise.cli.describe import SHAPES
-from signwise.convert import binarize_
 from signwise.methods import get_method
-from signwise.models import create_model
 from signwise.nn.layers import binary_layers
 from signwise.objectives import OBJECTIVES
 from signwise.train import list_recipes, load_recipe
+from signwise.train.build import build_network
 from signwise.train.recipe import RECIPES
 from signwise.train.schedule import plan
 
@@ -56,11 +55,8 @@ def test_recipe_is_complete(name: str) -> None:
 def test_network_of_the_recipe_takes_an_image(name: str) -> None:
     recipe = load_recipe(name)
     classes, (channels, *_) = SHAPES[recipe.data.name]
-    method = get_method(recipe.method, **recipe.method_options)
     with torch.random.fork_rng():
-        model = create_model(recipe.model, classes, channels, method.wiring, **recipe.model_options)
-        if recipe.binary:
-            binarize_(model, method, recipe.overrides)
+        model, _ = build_network(recipe, classes, channels, 32)
     assert bool(binary_layers(model)) is recipe.binary
     with torch.inference_mode():
         assert model.eval()(torch.zeros(1, channels, 32, 32)).shape == (1, classes)
@@ -68,8 +64,8 @@ def test_network_of_the_recipe_takes_an_image(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["resnet18_irnet", "resnet18_cmim", "resnet18_cmim_mi"])
 def test_projections_of_the_cmim_base_are_binary(name: str) -> None:
-    recipe = load_recipe(f"cifar100/{name}")
-    method = get_method(recipe.method, **recipe.method_options)
-    report = binarize_(create_model(recipe.model, 100, 3, method.wiring, width=4), method, recipe.overrides)
+    recipe = load_recipe(f"cifar100/{name}").replace(model_options={"width": 4})
+    _, report = build_network(recipe, 100, 3, 32)
+    assert report is not None
     assert [row.reason for row in report.rows if row.method is None] == ["first layer", "last layer"]
     assert sum("shortcut" in layer for layer in report.binary) == 3

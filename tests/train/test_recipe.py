@@ -27,6 +27,9 @@ def test_dotted_overrides_reach_every_level():
         (["--epochs=many"], r"recipe options '--epochs=many'.*epochs"),
         (["--optimizer.name=sdg"], r"recipe options.*optimizer.name"),
         (["--epochs=0"], r"recipe: epochs=0; allowed: 1 or more"),
+        (["--seed=-1"], r"recipe: seed=-1; allowed: 0 to 4294967295"),
+        (["epochs", "3"], r"recipe options: found 'epochs'; allowed: --key value or --key=value"),
+        (["--epochs"], r"recipe options: found '--epochs'; allowed: --key value"),
     ],
 )
 def test_bad_overrides_name_the_key(arguments, text):
@@ -65,3 +68,19 @@ def test_replace_rejects_unknown_fields():
 def test_every_shipped_recipe_loads(name):
     recipe = load_recipe(name)
     assert recipe_from_dict(recipe.to_dict()) == recipe
+
+
+def test_an_override_leaves_the_other_options_of_an_objective_alone():
+    recipe = Recipe(objectives={"contrastive_mi": {"weight": 0.3, "labels": "positive"}})
+    changed = override_recipe(
+        recipe, ["--objectives.contrastive_mi.weight", "0.5", "--objectives.distillation.teacher=t"]
+    )
+    assert changed.objectives["contrastive_mi"] == {"weight": 0.5, "labels": "positive"}
+    assert changed.objectives["distillation"] == {"teacher": "t"}
+    assert recipe.objectives["contrastive_mi"]["weight"] == 0.3
+
+
+def test_keys_of_open_mappings_may_hold_dots():
+    recipe = override_recipe(Recipe(), ["--overrides.body.stage1.0.conv=null", "--wiring.shortcut=pad"])
+    assert recipe.overrides == {"body.stage1.0.conv": None}
+    assert recipe.wiring == {"shortcut": "pad"}

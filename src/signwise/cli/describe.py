@@ -33,7 +33,7 @@ SHAPES: dict[str, tuple[int, tuple[int, int, int]]] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to describe; ``report`` is None where nothing is binary."""
+    """A network to describe; ``report`` is None where nothing was converted just now."""
 
     name: str
     model: "nn.Module"
@@ -56,7 +56,8 @@ def run(arguments: list[str]) -> int:
         facts = {"name": subject.name, "input_size": list(subject.input_size)}
         show_json(facts | {"conversion": subject.report and subject.report.to_dict(), "summary": summary.to_dict()})
         return 0
-    show(subject.report or f"{subject.name}: a float network, no layer is binary")
+    if subject.report:
+        show(subject.report)
     show(summary)
     return 0
 
@@ -82,9 +83,7 @@ def _subject(options: argparse.Namespace, overrides: list[str]) -> Subject:
 def _from_recipe(
     name: str, recipe: "Recipe", options: argparse.Namespace, usual: tuple[int, int, int] | None = None
 ) -> Subject:
-    from signwise.convert import binarize_
-    from signwise.methods import get_method
-    from signwise.models import MODELS, create_model
+    from signwise.train.build import build_network
 
     if recipe.data.name not in SHAPES and not (options.classes and options.input_size):
         raise ConfigError(
@@ -92,34 +91,13 @@ def _from_recipe(
         )
     classes, shape = SHAPES.get(recipe.data.name, (0, (0, 0, 0)))
     size = tuple(options.input_size or usual or shape)
-    method = get_method(recipe.method, **recipe.method_options)
-    count = options.classes or classes
-    fixed_size = {"image_size": size[1]} if "image_size" in MODELS[recipe.model].defaults else {}
-    model = create_model(recipe.model, count, size[0], method.wiring, **(fixed_size | recipe.model_options))
-    report = binarize_(model, method, recipe.overrides) if recipe.binary else None
+    model, report = build_network(recipe, options.classes or classes, size[0], size[1])
     return Subject(name, model, report, size)
 
 
 def _saved(folder: str) -> Subject:
-    """The model of a run folder; the reasons are those of its conversion, made again."""
-    from signwise.components.method import Method
-    from signwise.convert import binarize_
-    from signwise.models import create_from_config
     from signwise.train import load_model
     from signwise.train.checkpoint import read_config
 
     config = read_config(folder)
-    model = load_model(folder)
-    size = (len(config["mean"]), *config["size"])
-    methods = {name: Method.from_dict(data) for name, data in config["methods"].items()}
-    if not methods:
-        return Subject(folder, model, None, size)
-    usual = next(iter(methods.values()))
-    plain = binarize_(create_from_config(config["model"]), usual)
-    methods_there = {row.name: methods.get(row.name) for row in plain.rows}
-    changed = {
-        row.name: methods_there[row.name]
-        for row in plain.rows
-        if methods_there[row.name] != (usual if row.method else None)
-    }
-    return Subject(folder, model, binarize_(create_from_config(config["model"]), usual, changed), size)
+    return Subject(folder, load_model(folder), None, (len(config["mean"]), *config["size"]))

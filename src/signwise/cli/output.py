@@ -1,34 +1,30 @@
 """What the verbs print: results on stdout, progress on stderr."""
 
 import json
-import os
 import sys
 from typing import Any
 
 from rich.console import Console
 
-
-def is_main() -> bool:
-    """Whether this process is the one that speaks, the first of a distributed run."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+from signwise.core.process import is_main_process
 
 
 def show(item: Any) -> None:
     """Print text, or anything rich can draw, on stdout; tables are as wide as they need where nobody looks."""
-    if is_main():
+    if is_main_process():
         width = None if sys.stdout.isatty() else 200
         Console(width=width, highlight=False, markup=False, emoji=False).print(item)
 
 
 def show_json(data: Any) -> None:
     """Print plain data as one JSON document on stdout."""
-    if is_main():
+    if is_main_process():
         print(json.dumps(data, indent=1))
 
 
 def note(text: str) -> None:
     """Print a line on stderr."""
-    if is_main():
+    if is_main_process():
         print(text, file=sys.stderr, flush=True)
 
 

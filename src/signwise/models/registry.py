@@ -44,6 +44,12 @@ def list_models(pattern: str = "*") -> list[str]:
     return MODELS.names(pattern)
 
 
+def wiring_of(name: str, wiring: Wiring) -> Wiring:
+    """The wiring in force for a model: its own entry in ``wiring.on``, or that of the model it is wired as."""
+    named = {model for model, _ in wiring.on}
+    return wiring.resolve(name if name in named else MODELS[name].wired_as)
+
+
 def create_model(
     name: str, num_classes: int = 10, in_channels: int = 3, wiring: Wiring = Wiring(), **options: Any
 ) -> Classifier:
@@ -61,7 +67,7 @@ def create_model(
         if option not in entry.defaults:
             raise ConfigError(f"model {name!r} has no option {option!r}; {suggestion(option, entry.defaults)}")
     options = {**entry.defaults, **options}
-    wiring = _wiring_of(name, entry, wiring)
+    wiring = wiring_of(name, wiring)
     model = entry.build(positive("num_classes", num_classes), positive("in_channels", in_channels), wiring, **options)
     initialise_(model)
     values = (name, num_classes, in_channels, encode(wiring), {key: encode(value) for key, value in options.items()})
@@ -90,8 +96,3 @@ def create_from_config(config: Mapping[str, Any]) -> Classifier:
     if not isinstance(wiring, Wiring):
         raise ConfigError(f"model config: wiring is {config['wiring']!r:.80}; allowed: an encoded Wiring")
     return create_model(config["model"], config["num_classes"], config["in_channels"], wiring, **config["options"])
-
-
-def _wiring_of(name: str, entry: Entry, wiring: Wiring) -> Wiring:
-    named = {model for model, _ in wiring.on}
-    return wiring.resolve(name if name in named else entry.wired_as)

@@ -1,36 +1,38 @@
 """From a recipe to the objects that it names."""
 
 import inspect
+from dataclasses import replace
 
 from torch import nn
 
-from signwise.convert import binarize_
+from signwise.components.wiring import Wiring
+from signwise.convert import Report, binarize_
 from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
 from signwise.core.registry import suggestion
 from signwise.data import DataSource
 from signwise.methods import get_method
-from signwise.models import MODELS, create_model
+from signwise.models import MODELS, create_model, wiring_of
 from signwise.nn.layers import advance_
 from signwise.objectives import OBJECTIVES, Objective
 from signwise.train.checkpoint import load_model, start_from
-from signwise.train.recipe import Recipe
+from signwise.train.recipe import Recipe, check_keys
+
+
+def build_network(recipe: Recipe, classes: int, channels: int, image_size: int) -> tuple[nn.Module, Report | None]:
+    """The network a recipe names, with new weights: wired for the method, and binarized unless ``binary`` is false."""
+    method = get_method(recipe.method, **recipe.method_options)
+    check_keys(Wiring, recipe.wiring, "recipe.wiring")
+    wiring = replace(wiring_of(recipe.model, method.wiring), **recipe.wiring)
+    fixed_size = {"image_size": image_size} if "image_size" in MODELS[recipe.model].defaults else {}
+    model = create_model(recipe.model, classes, channels, wiring, **(fixed_size | recipe.model_options))
+    return model, binarize_(model, method, recipe.overrides) if recipe.binary else None
 
 
 def build_model(recipe: Recipe, source: DataSource) -> nn.Module:
-    """The model a recipe names, for a data set: wired for the method, binarized unless ``binary`` is false."""
-    method = get_method(recipe.method, **recipe.method_options)
-    fixed_size = {"image_size": source.size[0]} if "image_size" in MODELS[recipe.model].defaults else {}
-    model = create_model(
-        recipe.model,
-        num_classes=len(source.classes),
-        in_channels=source.channels,
-        wiring=method.wiring,
-        **(fixed_size | recipe.model_options),
-    )
-    if recipe.binary:
-        binarize_(model, method, recipe.overrides)
-        advance_(model, Progress(0, recipe.epochs))
+    """The network a recipe names, for a data set, as it starts training."""
+    model, _ = build_network(recipe, len(source.classes), source.channels, source.size[0])
+    advance_(model, Progress(0, recipe.epochs))
     if recipe.init_from:
         start_from(model, recipe.init_from)
     return model

@@ -1,7 +1,6 @@
 """The run folder: one run at a time in it, and everything needed to believe or continue that run."""
 
 import json
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from filelock import FileLock, Timeout
 
 import signwise
 from signwise.core.errors import CheckpointError, ConfigError, RunFolderError
+from signwise.core.process import is_main_process
 from signwise.train.checkpoint import CONFIG, write_atomically
 from signwise.train.recipe import Recipe, recipe_from_dict
 
@@ -30,7 +30,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.main = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+        self.main = is_main_process()
         self._lock = FileLock(self.path / ".lock")
 
     def __enter__(self) -> "RunFolder":

@@ -1,10 +1,10 @@
 """Recipes: a training run as one typed, printable value; YAML is its printed form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import jsonargparse
 import yaml
@@ -57,7 +57,7 @@ class Recipe:
 
     ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as
     in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and
-    its source.
+    its source. ``wiring`` changes single fields of the method's wiring.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs
@@ -66,6 +66,7 @@ class Recipe:
 
     model: str = "resnet8"
     model_options: dict[str, Any] = field(default_factory=dict)
+    wiring: dict[str, Any] = field(default_factory=dict)
     method: str = "irnet"
     method_options: dict[str, Any] = field(default_factory=dict)
     binary: bool = True
@@ -85,6 +86,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ConfigError(f"recipe: epochs={self.epochs}; allowed: 1 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"recipe: seed={self.seed}; allowed: 0 to {2**32 - 1}")
         if self.optimizer.lr <= 0:
             raise ConfigError(f"recipe: optimizer.lr={self.optimizer.lr}; allowed: above 0")
 
@@ -119,39 +122,46 @@ def check_keys(kind: type, data: Mapping[str, Any], where: str) -> None:
             check_keys(hints[key], value, f"{where}.{key}")
 
 
-def recipe_parser(defaults: Recipe | None = None) -> jsonargparse.ArgumentParser:
-    """A parser of recipe fields as dotted options, with types and help taken from the dataclasses."""
-    parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Recipe, None)
-    if defaults is not None:
-        parser.set_defaults(defaults.to_dict())
-    return parser
-
-
 def recipe_from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """Build a recipe from plain data; unknown keys and wrong types are ConfigErrors that name the key."""
     check_keys(Recipe, data, where)
-    parser = recipe_parser()
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe, None)
     try:
         return Recipe(**vars(parser.instantiate(parser.parse_object(dict(data)))))
     except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
 
 
-def override_recipe(recipe: Recipe, arguments: list[str]) -> Recipe:
-    """Apply dotted options: ``--optimizer.lr=0.05``, ``--objectives.contrastive_mi.weight 0.3``."""
-    for argument in arguments:
-        if argument.startswith("--"):
-            key, *_ = argument[2:].split("=")
-            nested: dict[str, Any] = {}
-            for name in reversed(key.split(".")):
-                nested = {name: nested}
-            check_keys(Recipe, nested, "recipe")
-    parser = recipe_parser(recipe)
-    try:
-        return Recipe(**vars(parser.instantiate(parser.parse_args(arguments))))
-    except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
-        raise ConfigError(f"recipe options {' '.join(arguments)!r}: {' '.join(str(error).split())}") from error
+def override_recipe(recipe: Recipe, arguments: Sequence[str]) -> Recipe:
+    """Apply dotted options: ``--optimizer.lr=0.05``, ``--objectives.contrastive_mi.weight 0.3``.
+
+    Values are read as YAML. What an option does not name stays, down to the single option of an objective.
+    """
+    data = recipe.to_dict()
+    words = iter(arguments)
+    for word in words:
+        key, equals, text = word.removeprefix("--").partition("=")
+        value = text if equals else next(words, None)
+        if not word.startswith("--") or value is None:
+            raise ConfigError(f"recipe options: found {word!r}; allowed: --key value or --key=value")
+        *path, last = _path(Recipe, key.split("."), "recipe")
+        place = data
+        for name in path:
+            place = place.setdefault(name, {})
+        place[last] = yaml.safe_load(value)
+    return recipe_from_dict(data, where=f"recipe options {' '.join(arguments)!r}")
+
+
+def _path(kind: Any, names: list[str], where: str) -> list[str]:
+    """Split a dotted key where the types do: the keys of an open mapping, such as layer names, may hold dots."""
+    if not is_dataclass(kind):
+        inner = get_args(kind)[1] if get_origin(kind) is dict else None
+        return [names[0], ".".join(names[1:])] if get_origin(inner) is dict and names[1:] else [".".join(names)]
+    check_keys(cast(type, kind), {names[0]: None}, where)
+    if len(names) == 1:
+        return names
+    return [names[0], *_path(get_type_hints(kind)[names[0]], names[1:], f"{where}.{names[0]}")]
 
 
 def list_recipes() -> list[str]:

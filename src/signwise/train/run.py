@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
-from lightning.pytorch.callbacks import RichProgressBar
+import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
@@ -19,7 +19,7 @@ from signwise.core.errors import CheckpointError, SignwiseError
 from signwise.data import DataSource, open_data
 from signwise.objectives import Objective, Setting
 from signwise.train.build import build_model, build_objectives
-from signwise.train.callbacks import AtomicCheckpointIO, Record
+from signwise.train.callbacks import AtomicCheckpointIO, LiveBar, Record
 from signwise.train.checkpoint import save_model
 from signwise.train.folder import RunFolder
 from signwise.train.recipe import Recipe, load_recipe
@@ -130,7 +130,8 @@ def _trainer(
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         num_nodes = int(os.environ["WORLD_SIZE"]) // devices
     live = on_epoch is None and sys.stdout.isatty()
-    many = num_nodes > 1 or str(devices) not in ("auto", "1")
+    every = torch.cuda.device_count() if devices == "auto" and accelerator != "cpu" else 1
+    many = num_nodes > 1 or every > 1 or str(devices) not in ("auto", "1")
     return L.Trainer(
         max_epochs=recipe.epochs,
         accelerator=accelerator,
@@ -141,7 +142,7 @@ def _trainer(
         logger=TensorBoardLogger(folder.path, name="", version="tensorboard"),
         callbacks=[
             Record(folder, on_epoch or (_print_row if not live else _nothing)),
-            *([RichProgressBar()] if live else []),
+            *([LiveBar()] if live else []),
         ],
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=live,
