@@ -78,9 +78,9 @@ axis does not start at zero: what lies below it is cut off.</figcaption></figure
 
 <h2>What the signs still know</h2>
 <p>Taking the sign throws information away. ContrastiveMI asks, for every binary layer: given the signs of one image,
-could you pick out its real values among those of other images? The better that works, the more the two share. The
-curve is a lower bound of their mutual information. It says what the two share, not what that is worth for the
-accuracy.</p>
+could you pick out the real values of an image of its class among those of other images? The better that works, the
+more the two share. The curve is a lower bound of their mutual information. It says what the two share, not what that
+is worth for the accuracy.</p>
 <figure>$information<figcaption>Lower bound of the mutual information between the binary and the real activations of
 each binary layer, in nats, measured on training batches; at most log of the batch size,
 $ceiling.</figcaption></figure>

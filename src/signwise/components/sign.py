@@ -42,4 +42,4 @@ def sign(x: Tensor, estimator: Estimator = Identity(), *coefficients: Tensor) ->
     >>> sign(x).sum().backward(); x.grad
     tensor([1., 1., 1.])
     """
-    return _Sign.apply(x, estimator, *coefficients)
+    return _Sign.apply(x, estimator, *coefficients) if torch.is_grad_enabled() else hard_sign(x)
