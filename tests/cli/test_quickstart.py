@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from signwise.cli.quickstart import METHODS, OBJECTIVES, RECIPE
+from signwise.cli.findings import METHODS, OBJECTIVES, RECIPE
 from signwise.train import load_recipe
 from signwise.train.compare import cells
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from signwise.analysis.summary import LayerCost, Summary
 from signwise.cli.chart import Line, line_chart
+from signwise.cli.findings import METHODS, OBJECTIVES, RECIPE, Findings
 from signwise.cli.output import percent
-from signwise.cli.quickstart import METHODS, OBJECTIVES, RECIPE, Findings
 from signwise.cli.report_page import PAGE, STYLE
 from signwise.data import open_data
 from signwise.train.compare import Row, curve
