@@ -50,6 +50,8 @@ def rbnn(
             head_norm=True,
             on=(
                 ("resnet20", (("shortcut", "pad"), ("norm_init", 1e-8))),
+                ("vgg_small", (("head_norm", False),)),
+                ("mlp", (("head_norm", False),)),
                 ("resnet18_cifar", (("shortcut", "binary_conv"), ("stem_activation", False))),
                 ("resnet18", _IMAGENET),
                 ("resnet34", _IMAGENET),

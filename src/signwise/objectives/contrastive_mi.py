@@ -1,5 +1,6 @@
 """Contrastive mutual-information maximisation between binary and latent real activations (CMIM, ECCV 2022)."""
 
+import math
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -84,13 +85,8 @@ class ContrastiveMI(Objective):
         for name, word in words.items():
             if word not in CHOICES[name]:
                 raise ConfigError(f"ContrastiveMI({name}={word!r}); {suggestion(str(word), CHOICES[name])}")
-        for name, value in {
-            "beta": beta,
-            "temperature": temperature,
-            "capacity": capacity,
-            "dim": dim,
-            "pool": pool,
-        }.items():
+        numbers = {"beta": beta, "temperature": temperature, "capacity": capacity, "dim": dim, "pool": pool}
+        for name, value in numbers.items():
             if value <= 0:
                 raise ConfigError(f"ContrastiveMI({name}={value}); allowed: above 0")
         self.weight, self.beta, self.temperature = weight, beta, temperature
@@ -126,10 +122,8 @@ class ContrastiveMI(Objective):
             self.memory = Bank(len(widths), setting.samples, self.dim, self.capacity, self.momentum)
         exponents = torch.arange(len(widths) - 1, -1, -1.0)
         self.register_buffer("layer_weights", self.beta**-exponents)
-        start = (
-            -torch.tensor(float(setting.samples)).log() if self.critic == "nce_paper" else torch.tensor(float("nan"))
-        )
-        self.register_buffer("log_normalizer", start.expand(2, len(widths), 1, 1).clone())
+        start = -math.log(setting.samples) if self.critic == "nce_paper" else math.nan
+        self.register_buffer("log_normalizer", torch.full((2, len(widths), 1, 1), start))
 
     def _watcher(self, name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Tensor], terms: tuple[tuple[Tensor, Tensor | None], ...]) -> None:
@@ -164,23 +158,15 @@ class ContrastiveMI(Objective):
             )
         sides = torch.stack([self._embed(0, self.binary_heads), self._embed(1, self.real_heads)])
         self._pooled.clear()
-        keys, label, index = (
-            gather(sides.transpose(0, 2)).transpose(0, 2),
-            gather_constant(step.label),
-            gather_constant(step.index),
-        )
+        keys = gather(sides.transpose(0, 2)).transpose(0, 2)
+        label, index = gather_constant(step.label), gather_constant(step.index)
         fresh = keys.detach(), label, index
-        own = torch.arange(len(step.index), device=index.device) + rank() * len(step.index)
-        same_place = torch.zeros(len(own), len(index), dtype=torch.bool, device=index.device)
-        same_place[torch.arange(len(own)), own] = True
         if self.memory is not None:
             old_keys, old_label, old_index = self.memory.draw()
-            keys, label, index = (
-                torch.cat([keys, old_keys], 2),
-                torch.cat([label, old_label]),
-                torch.cat([index, old_index]),
-            )
-            same_place = F.pad(same_place, (0, len(old_index)))
+            keys = torch.cat([keys, old_keys], 2)
+            label, index = torch.cat([label, old_label]), torch.cat([index, old_index])
+        place = torch.arange(len(index), device=index.device)
+        same_place = place == place[: len(step.index), None] + rank() * len(step.index)
         scores = sides @ keys.flip(0).transpose(-1, -2) / self.temperature
         positive, negative = self._masks(step, label, index, same_place)
         losses, bounds = self._losses(scores, positive, negative)
