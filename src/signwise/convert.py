@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from torch import nn
 
 from signwise.components.method import Method
 from signwise.core.errors import ConversionError
 from signwise.core.registry import suggestion
+from signwise.core.text import plain_text
 from signwise.methods import get_method
 from signwise.nn.layers import BinaryConv1d, BinaryConv2d, BinaryLayer, BinaryLinear, binary_layers
 
@@ -55,10 +55,7 @@ class Report:
         return table
 
     def __str__(self) -> str:
-        console = Console(width=120)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
+        return plain_text(self, width=120)
 
 
 def binarize_(

@@ -1,16 +1,16 @@
 """What a model costs, layer by layer: bits, parameters, memory, operations."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from signwise.core.text import plain_text
 from signwise.nn.layers import BinaryLayer
+from signwise.nn.modes import evaluating
 
 _FORWARD = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -92,10 +92,7 @@ class Summary:
         return table
 
     def __str__(self) -> str:
-        console = Console(width=160)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
+        return plain_text(self, width=160)
 
 
 def summarize(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summary:
@@ -133,7 +130,7 @@ def summarize(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summ
     first = next(model.parameters(), torch.zeros(()))
     handles = [module.register_forward_hook(watch(name)) for name, module in layers.items()]
     try:
-        with _evaluation(model), torch.no_grad():
+        with evaluating(model), torch.no_grad():
             model(torch.zeros(1, *input_size, device=first.device, dtype=first.dtype))
     finally:
         for handle in handles:
@@ -185,17 +182,6 @@ def _macs(module: nn.Module, x: Tensor, y: Tensor) -> int:
     if isinstance(module, _FORWARD):
         return y[0].numel() * module.weight[0].numel()
     return x[0].numel() * module.weight[0].numel() if isinstance(module, _TRANSPOSED) else 0
-
-
-@contextmanager
-def _evaluation(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -41,6 +41,8 @@ class InputBinarizer(nn.Module):
 
     def advance_(self, progress: Progress) -> None:
         """Bring the epoch-scheduled activation parts to ``progress``."""
+        for part, state in _paired(self.method.activation_transform, self.transform):
+            part.advance(state, None, progress)
         self.method.activation_levels.advance(self.levels, None, progress)
         self.method.activation_estimator.advance(self.estimator, None, progress)
 

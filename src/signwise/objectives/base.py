@@ -9,7 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 @dataclass(frozen=True)
 class Setting:
-    """What an objective may know before training: an example batch (N C H W), the training set's size, the classes."""
+    """What an objective may know before training: images of the right shape, the training set's size, the classes."""
 
     example: Tensor
     samples: int

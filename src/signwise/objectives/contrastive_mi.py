@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from signwise.core.errors import ConfigError, TrainingError
 from signwise.core.registry import suggestion
 from signwise.nn.layers import binary_layers
+from signwise.nn.modes import evaluating
 from signwise.objectives.base import Objective, Setting, Step
 from signwise.objectives.gather import gather, gather_constant, rank
 from signwise.objectives.memory import Bank, Memory, Queue
@@ -140,13 +141,10 @@ class ContrastiveMI(Objective):
 
     @torch.no_grad()
     def _measure(self, model: nn.Module, example: Tensor) -> None:
-        modes = {module: module.training for module in model.modules()}
-        model.eval()
-        for layer in binary_layers(model).values():
-            layer.binarizer.training = True
-        model(example)
-        for module, mode in modes.items():
-            module.training = mode
+        with evaluating(model):
+            for layer in binary_layers(model).values():
+                layer.binarizer.training = True  # where the hooks listen
+            model(example)
 
     def forward(self, step: Step) -> Tensor:
         missing = [name for name in self.names if name not in self._pooled]

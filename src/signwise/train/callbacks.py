@@ -1,4 +1,4 @@
-"""What happens at the end of every epoch: metrics to disk, then the state, in this order; and the curves at the end."""
+"""What happens at the end of every epoch: metrics to disk, then the state, in this order."""
 
 import io
 import time
@@ -12,7 +12,6 @@ from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from signwise.train.checkpoint import write_atomically
-from signwise.train.curves import plot_curves
 from signwise.train.folder import STATE, RunFolder
 
 
@@ -20,7 +19,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Checkpoints that exist whole or not at all, also when the process is killed while writing."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        buffer = io.BytesIO()
+        buffer = io.BytesIO()  # torch.save straight to a full disk raises a RuntimeError, write_bytes an OSError
         torch.save(checkpoint, buffer)
         write_atomically(Path(path), lambda partial: partial.write_bytes(buffer.getbuffer()))
 
@@ -46,10 +45,10 @@ class Record(Checkpoint):
         self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
         metrics = {name: round(float(value), 6) for name, value in sorted(trainer.callback_metrics.items())}
         seconds = round(time.perf_counter() - self._started, 3)
-        row = {"epoch": trainer.current_epoch, "lr": rates[0], "seconds": seconds} | metrics
+        row = {"epoch": trainer.current_epoch, "lr": rate, "seconds": seconds} | metrics
         if trainer.is_global_zero:
             self.folder.append(row)
             self.on_epoch(row)
@@ -57,7 +56,3 @@ class Record(Checkpoint):
             trainer.save_checkpoint(self.folder.path / STATE)
         except OSError as error:
             raise self.folder.unwritable(error) from error
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.is_global_zero:
-            plot_curves(self.folder.rows(), self.folder.path / "curves.png")

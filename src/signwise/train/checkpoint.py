@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from signwise.convert import layer_methods, restore_methods_
@@ -26,7 +26,7 @@ def save_model(model: nn.Module, folder: Path, **facts: Any) -> None:
     """
     config = {"format": FORMAT, "model": getattr(model, "config", None), "methods": layer_methods(model), **facts}
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
-    write_atomically(folder / WEIGHTS, lambda path: save_file(tensors, path))
+    write_atomically(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors)))
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=1)))
 
 

@@ -21,6 +21,7 @@ from signwise.objectives import Objective, Setting
 from signwise.train.build import build_model, build_objectives
 from signwise.train.callbacks import AtomicCheckpointIO, LiveBar, Record
 from signwise.train.checkpoint import save_model
+from signwise.train.curves import plot_curves
 from signwise.train.folder import RunFolder
 from signwise.train.recipe import Recipe, load_recipe
 from signwise.train.task import Task
@@ -91,13 +92,13 @@ def fit(
 
 def _train(trainer: L.Trainer, task: Task, folder: RunFolder) -> None:
     source = task.source
-    example = next(iter(source.eval_loader())).image[:2]
+    setting = Setting(torch.zeros(2, source.channels, *source.size), source.train_size, len(source.classes))
     objectives = cast(Iterable[Objective], task.objectives.values())
-    for objective in objectives:
-        objective.attach(task.model, Setting(example, source.train_size, len(source.classes)))
-    if task.recipe.compile:
-        task.model.compile()
     try:
+        for objective in objectives:
+            objective.attach(task.model, setting)
+        if task.recipe.compile:
+            task.model.compile()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
             trainer.fit(task, ckpt_path=folder.state)
@@ -166,6 +167,7 @@ def _print_row(row: dict[str, Any]) -> None:
 def _finish(folder: RunFolder, model: nn.Module, source: DataSource, recipe: Recipe) -> None:
     rows = folder.rows()
     try:
+        plot_curves(rows, folder.path / "curves.png")
         with open(folder.path / "metrics.csv", "w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
             writer.writeheader()
