@@ -59,3 +59,21 @@ class TrainingError(SignwiseError):
     """Training cannot go on: the loss is not finite, or a plan cannot be carried out."""
 
     code = "SW303"
+
+
+class LoweringError(SignwiseError):
+    """A network, or a part of one, that the compiler cannot express."""
+
+    code = "SW401"
+
+
+class PlanError(SignwiseError):
+    """A compiled file that is damaged, too new, or none; or an input that does not fit it."""
+
+    code = "SW402"
+
+
+class TargetError(SignwiseError):
+    """An instruction set, compiler or tool that is unknown or missing."""
+
+    code = "SW403"
