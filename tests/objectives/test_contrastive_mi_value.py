@@ -66,7 +66,7 @@ class Oracle:
         option, embedded = self.objective, self.embed(net)
         labels, indices = step.label.tolist(), step.index.tolist()
         layers, batch = len(embedded), len(labels)
-        total, bounds = 0.0, []
+        weighted, bounds = 0.0, []
         for k in range(layers):
             losses, counted, rows = [], [], {}
             for side in (0, 1):
@@ -89,9 +89,9 @@ class Oracle:
                     positive, negative = rows[side, b]
                     n = len(negative)
                     if option.critic == "info_nce":
-                        against = sum(math.exp(s) for s in negative)
-                        loss = sum(math.log1p(against / math.exp(s)) for s in positive) / len(positive)
-                        n += 1
+                        total = sum(math.exp(s) for s in positive + negative)
+                        loss = sum(math.log(total / math.exp(s)) for s in positive) / len(positive)
+                        n += len(positive)
                     else:
                         c = 1 / SAMPLES if option.critic == "nce_paper" else math.exp(self.log_c[k, side])
                         loss = sum(math.log1p(n * c / math.exp(s)) for s in positive) / len(positive)
@@ -100,9 +100,9 @@ class Oracle:
                     counted.append(math.log(n))
             mean = sum(losses) / len(losses)
             bounds.append(sum(counted) / len(counted) - mean)
-            total += mean / option.beta ** (layers - 1 - k)
+            weighted += mean / option.beta ** (layers - 1 - k)
         self.remember(embedded, labels, indices)
-        return total, bounds
+        return weighted, bounds
 
     def remember(self, embedded: list[list[list[Tensor]]], labels: list[int], indices: list[int]) -> None:
         """The queue keeps the latest visits, also two of one image; the bank one smoothed row for each image."""

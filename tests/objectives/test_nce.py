@@ -23,8 +23,8 @@ def naive_nce(scores: list[float], positive: list[bool], negative: list[bool], c
 
 def naive_info_nce(scores: list[float], positive: list[bool], negative: list[bool]) -> float:
     u = [math.exp(s) for s in scores]
-    against = sum(u[k] for k in range(len(u)) if negative[k])
-    near = [-math.log(u[k] / (u[k] + against)) for k in range(len(u)) if positive[k]]
+    total = sum(u[k] for k in range(len(u)) if positive[k] or negative[k])
+    near = [-math.log(u[k] / total) for k in range(len(u)) if positive[k]]
     return sum(near) / len(near)
 
 
@@ -78,7 +78,7 @@ def test_keys_in_neither_mask_have_no_influence(loss: Callable[..., Tensor]) -> 
     value.sum().backward()
     assert moved.grad is not None
     assert (moved.grad[idle] == 0).all()
-    assert (moved.grad[positive] < 0).all()
+    assert ((moved.grad * positive).sum(-1) < 0).all()
     assert (moved.grad[negative] > 0).all()
 
 

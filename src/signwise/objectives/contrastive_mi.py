@@ -185,13 +185,12 @@ class ContrastiveMI(Objective):
         return same_place, other & ~same_class if self.labels == "exclude" else other
 
     def _losses(self, scores: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
-        count = negative.sum(-1).clamp_min(1)
         if self.critic == "info_nce":
             losses = info_nce(scores, positive, negative)
-            bounds = (count + 1).log() - losses.detach()
+            bounds = (positive | negative).sum(-1).log() - losses.detach()
         else:
             losses = nce(scores, positive, negative, self._calibrated(scores.detach(), negative))
-            bounds = count.log() - losses.detach()
+            bounds = negative.sum(-1).clamp_min(1).log() - losses.detach()
         return losses.mean((0, 2)), bounds.mean((0, 2))
 
     def _calibrated(self, scores: Tensor, negative: Tensor) -> Tensor:

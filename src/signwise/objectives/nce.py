@@ -23,12 +23,14 @@ def nce(scores: Tensor, positive: Tensor, negative: Tensor, log_normalizer: Tens
 
 
 def info_nce(scores: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """InfoNCE: L = -log( u_pos / (u_pos + sum_neg u) ) = softplus(logsumexp_neg(s) - s_pos).
+    """InfoNCE: L = -log( u_pos / sum u ), the sum over all K keys that are positive or negative.
 
-    Shapes as :func:`nce`. Implies I >= log(N + 1) - E[L]. (van den Oord et al. 2018.)
+    An anchor's other positives stand in the sum too, as draws from the marginal must: with classes as positives it is
+    the supervised contrastive loss. Shapes as :func:`nce`. Implies I >= log K - E[L].
+    (van den Oord et al. 2018; Khosla et al. 2020, L_out.)
     """
-    against = scores.masked_fill(~negative, float("-inf")).logsumexp(-1, keepdim=True)
-    return _mean_over(F.softplus(against - scores), positive)
+    total = scores.masked_fill(~(positive | negative), float("-inf")).logsumexp(-1, keepdim=True)
+    return _mean_over(total - scores, positive)
 
 
 def _mean_over(values: Tensor, mask: Tensor) -> Tensor:
