@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
 
     config = read_config(options.folder)
     model = load_model(options.folder)
-    source = open_data(_data(Path(options.folder), config, options.name, options.path))
+    source = open_data(run_data(Path(options.folder), config, options.name, options.path))
     _check_classes(options.folder, config["classes"], source)
     usual = replace(source.evaluation, mean=tuple(config["mean"]), std=tuple(config["std"]))
     source = replace(source, evaluation=usual)
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _data(folder: Path, config: dict[str, Any], name: str | None, path: str | None) -> "DataConfig":
+def run_data(folder: Path, config: dict[str, Any], name: str | None, path: str | None) -> "DataConfig":
     """The data of the run's recipe, or where that is gone the set named in model.json; without any holdout."""
     from signwise.data import DataConfig
     from signwise.train.folder import RECIPE

@@ -14,6 +14,8 @@ VERBS = {
     "train": "train a recipe, or continue where its run was left",
     "compare": "methods and objectives against each other at the same budget, over seeds",
     "eval": "accuracy of a trained model on its data set",
+    "compile": "a trained network as one small file, verified against PyTorch",
+    "bench": "how fast a compiled network is here, and where its time goes",
     "describe": "what is binary in a network, why, and what every layer costs",
     "list": "methods, models, recipes, objectives, data sets",
     "doctor": "check this machine: versions, processor, data, folders",

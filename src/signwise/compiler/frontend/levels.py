@@ -1,0 +1,41 @@
+"""Whatever is computed element by element from one sign has two values: it is the same sign with other levels."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from signwise.compiler.frontend.builder import Wire
+
+
+def function_of_sign(operation: Any, args: Any, kwargs: Any) -> Wire | None:
+    """The result of an operation whose inputs are one sign and constants per channel, or None if it is not like that.
+
+    The two levels are computed by the operation itself, in its own dtype, so that they are what PyTorch gives.
+    """
+    wires = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Wire)]
+    first = wires[0]
+    elementwise = torch.Tag.pointwise in operation.tags or operation is torch.ops.aten._to_copy.default
+    if not elementwise or any(wire.levels is None or wire.value != first.value for wire in wires):
+        return None
+    results = []
+    for index in (0, 1):
+        at = lambda leaf, index=index: _level(leaf, index) if isinstance(leaf, Wire) else leaf  # noqa: E731
+        results.append(operation(*pytree.tree_map(at, args), **pytree.tree_map(at, kwargs)))
+    channels = first.value.type.shape[0]
+    per_channel = (1, channels, 1, 1)[: len(first.shape)]
+    if any(len(low.shape) != len(per_channel) for low in results):
+        return None
+    try:
+        levels = [result.expand(per_channel).flatten().to(torch.float64).numpy() for result in results]
+    except RuntimeError:
+        return None
+    return replace(first, levels=np.stack(levels))
+
+
+def _level(wire: Wire, index: int) -> Tensor:
+    assert wire.levels is not None
+    return torch.from_numpy(wire.levels[index]).to(wire.dtype).reshape((1, -1, 1, 1)[: len(wire.shape)])

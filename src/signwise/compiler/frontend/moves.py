@@ -1,0 +1,129 @@
+"""Operations that only move values about: carried out on the numbers of the places, then recognised as a whole.
+
+A view, a transposition and a slice in a row are one table of places, so that channel shuffles, detours through five
+dimensions and moves that cancel need no rules of their own.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from signwise.compiler.frontend.builder import BATCH, Builder, Wire
+from signwise.compiler.ir import SIGN, Type
+
+aten = torch.ops.aten
+MOVES = frozenset(
+    {
+        aten.alias.default,
+        aten.clone.default,
+        aten.expand.default,
+        aten.flip.default,
+        aten.gather.default,
+        aten.index.Tensor,
+        aten.index_select.default,
+        aten.lift_fresh_copy.default,
+        aten.permute.default,
+        aten.repeat.default,
+        aten.select.int,
+        aten.slice.Tensor,
+        aten.split_with_sizes.default,
+        aten.squeeze.dim,
+        aten.squeeze.dims,
+        aten.unsqueeze.default,
+        aten.upsample_nearest1d.vec,
+        aten.upsample_nearest2d.vec,
+        aten.view.default,
+    }
+)
+
+
+def move(g: Builder, x: Wire, change: Callable[[Tensor], Any]) -> Any:
+    """``change(x)`` for a ``change`` that only moves values; a tuple where it gives several tensors."""
+    if x.levels is not None and not x.has_levels(*x.levels[:, 0]):
+        x = g.real(x)
+    places = x.places
+    if places is None:
+        places = torch.arange(BATCH * int(np.prod(x.shape[1:])), dtype=torch.float64).reshape(x.shape)
+    moved = change(places)
+    parts = moved if isinstance(moved, (tuple, list)) else (moved,)
+    wires = tuple(_rewired(g, x, part) for part in parts)
+    return wires if parts is moved else wires[0]
+
+
+def _rewired(g: Builder, x: Wire, places: Tensor) -> Wire:
+    size = float(np.prod(x.value.type.shape))
+    if places.shape[:1] != (BATCH,) or not torch.equal(places[0] + size, places[1]) or bool((places[0] >= size).any()):
+        raise g.fail("images of a batch are mixed or taken apart. Keep the first dimension, the batch, as it is.")
+    wire = replace(x, shape=tuple(places.shape), places=places)
+    if len(wire.shape) > 4 or g.image(wire.shape) != x.value.type.shape:
+        return wire
+    identity = torch.equal(places[0].flatten(), torch.arange(size, dtype=torch.float64))
+    return replace(wire, places=None) if identity else wire
+
+
+def settle(g: Builder, x: Wire) -> Wire:
+    """The same tensor in a value in which it lies as it is, written with slice, channels, resize and reshape."""
+    if x.places is None:
+        return x
+    target = g.image(x.shape)
+    places = x.places[0].reshape(target).numpy().astype(np.int64)
+    flat = (int(np.prod(x.value.type.shape)), 1, 1)
+    for source in (x.value.type.shape, target, flat):
+        rules = _separated(places, source) if np.prod(source) == flat[0] else None
+        if rules is not None:
+            return replace(_written(g, x, source, rules), shape=x.shape, places=None)
+    raise g.fail(
+        f"values are rearranged within the image, {x.value.type.shape} to {target}, in a way that has no operation; "
+        "allowed: slices with positive steps, any choice of channels, nearest enlargement, flattening. "
+        "Rearrange before the network, or leave this step out and apply it to the results."
+    )
+
+
+Rules = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _separated(places: np.ndarray, source: tuple[int, int, int]) -> Rules | None:
+    """Which channel, row and column of ``source`` each one of the target is, where each depends on its own only."""
+    rules = tuple(
+        np.unravel_index(line, source)[axis]
+        for axis, line in enumerate((places[:, 0, 0], places[0, :, 0], places[0, 0, :]))
+    )
+    steps = all(_slice(rule) or _resize(rule, size) for rule, size in zip(rules[1:], source[1:], strict=True))
+    return rules if steps and np.array_equal(np.ravel_multi_index(np.ix_(*rules), source), places) else None
+
+
+def _slice(rule: np.ndarray) -> tuple[int, int, int] | None:
+    """Start, step and size, if that is what the rule is."""
+    step = int(rule[1] - rule[0]) if len(rule) > 1 else 1
+    return (int(rule[0]), step, len(rule)) if step > 0 and (np.diff(rule) == step).all() else None
+
+
+def _resize(rule: np.ndarray, size: int) -> bool:
+    return np.array_equal(rule, np.arange(len(rule)) * size // len(rule))
+
+
+def _written(g: Builder, x: Wire, source: tuple[int, int, int], rules: Rules) -> Wire:
+    """The nodes that read ``x`` as ``source`` and choose from it by ``rules``."""
+    kind, levels = x.value.type.kind, x.levels
+    shape = x.value.type.shape
+    if source != shape:
+        op, attrs = ("flatten", {}) if source[1:] == (1, 1) else ("reshape", {"shape": source})
+        x = g.emit(op, [x], (BATCH, *source), kind=kind, **attrs)
+    sliced = [_slice(rule) or (0, 1, size) for rule, size in zip(rules, source, strict=True)]
+    if sliced != [(0, 1, size) for size in source]:
+        start, step, size = zip(*sliced, strict=True)
+        x = g.emit("slice", [x], (BATCH, *size), kind=kind, start=start, step=step, size=size)
+    shape = x.value.type.shape
+    enlarged = tuple(len(rule) for rule in rules[1:])
+    if shape[1:] != enlarged:
+        attrs = {"mode": "nearest", "align_corners": False, "size": enlarged}
+        x = g.emit("resize", [x], (BATCH, shape[0], *enlarged), **attrs)
+    if _slice(rules[0]) is None:
+        x = g.emit("channels", [x], (BATCH, len(rules[0]), *enlarged), consts={"index": rules[0].astype(np.int32)})
+    if kind == SIGN and x.value.type.kind != SIGN:
+        x = g.emit("sign", [x], (BATCH, *x.value.type.shape), kind=SIGN)
+    return replace(x, levels=levels if levels is None else np.repeat(levels[:, :1], x.value.type.shape[0], axis=1))

@@ -1,0 +1,94 @@
+"""A compiled network: what `lower` returns, `save` writes and the runtime carries out."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from signwise.compiler.ir import Graph
+from signwise.compiler.pipeline import lower_graph
+from signwise.compiler.plan import read, write
+from signwise.compiler.text import to_text
+from signwise.core.errors import PlanError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from signwise.compiler.verify import Verification
+    from signwise.runtime.session import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A network as the runtime carries it out. Printing it shows one line an operation.
+
+    >>> import signwise
+    >>> model = signwise.create_model("mlp_tiny", wiring=signwise.get_method("bnn").wiring)
+    """
+
+    graph: Graph
+
+    def __str__(self) -> str:
+        return to_text(self.graph)
+
+    def to_bytes(self) -> bytes:
+        """The ``.swn`` file."""
+        return write(self.graph)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file whole or not at all. Errors: PlanError where it cannot be written."""
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            partial.write_bytes(self.to_bytes())
+            os.replace(partial, path)
+        except OSError as error:
+            raise PlanError(
+                f"cannot write {path}: {error.strerror}. Nothing was left there; give a file in a folder that exists, "
+                "can be written and has space."
+            ) from None
+        finally:
+            partial.unlink(missing_ok=True)
+        return path
+
+    def session(self, threads: int = 1, target: str | None = None) -> "Session":
+        """The network ready to run: ``program.session()(images)``."""
+        from signwise.runtime.session import load
+
+        return load(self.to_bytes(), threads=threads, target=target)
+
+    def verify(self, model: "nn.Module", samples: "torch.Tensor") -> "Verification":
+        """Compare with the PyTorch module that was lowered; see :func:`signwise.compiler.verify.verify`."""
+        from signwise.compiler.verify import verify
+
+        return verify(self, model, samples)
+
+
+def lower(model: "nn.Module", example: "torch.Tensor", meta: Mapping[str, Any] | None = None) -> Program:
+    """Compile a PyTorch module in evaluation mode.
+
+    ``example``: one image or more, (N, C, H, W) or (N, C); only its shape counts. ``meta``: texts kept in the file.
+    Errors: LoweringError for what cannot be expressed, naming module, operation and shape.
+
+    >>> import signwise
+    >>> method = signwise.get_method("bireal")
+    >>> model = signwise.create_model("resnet8_tiny", wiring=method.wiring).eval()
+    """
+    from dataclasses import replace
+
+    from signwise.compiler.frontend import capture
+
+    graph = lower_graph(capture(model, example))
+    return Program(replace(graph, meta={**graph.meta, **{key: str(value) for key, value in (meta or {}).items()}}))
+
+
+def read_program(path: str | Path) -> Program:
+    """The program in a ``.swn`` file. Errors: PlanError for a missing or damaged file."""
+    try:
+        return Program(read(Path(path).read_bytes()))
+    except OSError as error:
+        raise PlanError(f"cannot read {path}: {error.strerror}; expected a .swn file") from None

@@ -1,0 +1,67 @@
+/* The primitives of AVX2 + FMA: what the generic kernels (pairs.h, direct.h, epilogue.h) are written over. */
+#ifndef SW_VEC_H
+#define SW_VEC_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define SW_INLINE static inline __attribute__((always_inline))
+/* Holds a value in a register here: without it GCC spills and copies in the inner loops. */
+#define SW_KEEP(v) __asm__ volatile("" : "+x"(v))
+
+enum { SW_BYTES = 32, SW_FLOATS = 8 }; /* of one vector */
+enum { SW_TILE_PAIRS = 2 };            /* pixel pairs that the binary kernel holds in registers, beside 64 channels */
+enum { SW_TILE_PIXELS = 6, SW_TILE_VECTORS = 2 }; /* pixels and vectors of channels that the real kernel holds */
+
+typedef __m256i sw_vi;
+typedef __m256 sw_vf;
+
+/* Integers. */
+SW_INLINE sw_vi sw_zero(void) { return _mm256_setzero_si256(); }
+SW_INLINE sw_vi sw_set16(int16_t x) { return _mm256_set1_epi16(x); }
+SW_INLINE sw_vi sw_load(const void *p) { return _mm256_load_si256((const __m256i *)p); }
+SW_INLINE void sw_store(void *p, sw_vi v) { _mm256_store_si256((__m256i *)p, v); }
+SW_INLINE sw_vi sw_and(sw_vi a, sw_vi b) { return _mm256_and_si256(a, b); }
+SW_INLINE sw_vi sw_add8(sw_vi a, sw_vi b) { return _mm256_add_epi8(a, b); }
+SW_INLINE sw_vi sw_add16(sw_vi a, sw_vi b) { return _mm256_add_epi16(a, b); }
+SW_INLINE sw_vi sw_sub16(sw_vi a, sw_vi b) { return _mm256_sub_epi16(a, b); }
+SW_INLINE sw_vi sw_shl16_4(sw_vi v) { return _mm256_slli_epi16(v, 4); }
+SW_INLINE sw_vi sw_shr16_4(sw_vi v) { return _mm256_srli_epi16(v, 4); }
+SW_INLINE sw_vi sw_shr16_8(sw_vi v) { return _mm256_srli_epi16(v, 8); }
+/* 16 bytes for every 16 lanes; lookup gives table[i] for i < 16, and 0 for i >= 128. */
+SW_INLINE sw_vi sw_table(const void *p) { return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)p)); }
+SW_INLINE sw_vi sw_lookup(sw_vi table, sw_vi i) { return _mm256_shuffle_epi8(table, i); }
+
+/* SW_FLOATS 32-bit integers. */
+SW_INLINE sw_vi sw_load32(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+SW_INLINE sw_vi sw_load16to32(const uint16_t *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)); }
+SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return _mm256_sub_epi32(a, b); }
+SW_INLINE sw_vf sw_to_float(sw_vi v) { return _mm256_cvtepi32_ps(v); }
+SW_INLINE uint32_t sw_bits_greater32(sw_vi a, sw_vi b) {
+    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)));
+}
+
+/* SW_FLOATS floats. */
+SW_INLINE sw_vf sw_zerof(void) { return _mm256_setzero_ps(); }
+SW_INLINE sw_vf sw_setf(float x) { return _mm256_set1_ps(x); }
+SW_INLINE sw_vf sw_loadf(const float *p) { return _mm256_loadu_ps(p); }
+SW_INLINE void sw_storef(float *p, sw_vf v) { _mm256_storeu_ps(p, v); }
+SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm256_add_ps(a, b); }
+SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm256_mul_ps(a, b); }
+SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return _mm256_fmadd_ps(a, b, c); }
+/* v < low ? low : v, and v > high ? high : v: a NaN stays, and so does the sign of a zero. */
+SW_INLINE sw_vf sw_at_least(sw_vf v, sw_vf low) { return _mm256_max_ps(low, v); }
+SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return _mm256_min_ps(high, v); }
+/* v >= 0 ? v : other */
+SW_INLINE sw_vf sw_if_negative(sw_vf v, sw_vf other) {
+    return _mm256_blendv_ps(other, v, _mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GE_OQ));
+}
+/* One bit a lane: not (a >= b), not (a <= b). */
+SW_INLINE uint32_t sw_bits_not_ge(sw_vf a, sw_vf b) {
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NGE_UQ));
+}
+SW_INLINE uint32_t sw_bits_not_le(sw_vf a, sw_vf b) {
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ));
+}
+
+#endif
