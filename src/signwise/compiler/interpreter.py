@@ -89,13 +89,13 @@ def _per_channel(node: Node) -> dict[str, np.ndarray]:
 
 
 def _bconv(node: Node, x: np.ndarray) -> np.ndarray:
-    counted = x.astype(np.float64) + node.attrs["zero_point"]
-    return convolve(counted, node.consts["weight"], node.attrs, node.attrs["pad_value"]).astype(np.int32)
+    weight, attrs = node.consts["weight"], node.attrs
+    return convolve(x + attrs["zero_point"], weight, attrs, attrs["pad_value"]).astype(np.int32)
 
 
 ACCUMULATORS: dict[str, Callable[[Node, np.ndarray], np.ndarray]] = {
     "bconv": _bconv,
-    "conv": lambda node, x: _real(convolve(x.astype(np.float64), node.consts["weight"], node.attrs)),
+    "conv": lambda node, x: _real(convolve(x, node.consts["weight"], node.attrs)),
     "max_pool": lambda node, x: largest(_real(x), node.attrs),
     "avg_pool": lambda node, x: average(_real(x), node.attrs),
     "map": lambda node, x: _real(x),

@@ -68,7 +68,8 @@ def infer(node: Node, inputs: Sequence[Type]) -> tuple[Type, ...]:
     op = lookup(node)
     shape = op.shape(node, inputs)
     if min(shape) < 1:
-        raise wrong(node, f"gives shape {shape} for {', '.join(map(str, inputs))}; every size must be at least 1")
+        given = ", ".join(map(str, inputs)) or "no input"
+        raise wrong(node, f"gives shape {shape} for {given}; every size must be at least 1")
     kind = op.kind or inputs[0].kind
     kinds = [value.type.kind for value in node.outputs] if op.epilogue else []
     return tuple(Type(kind, shape) for kind in kinds or [kind])

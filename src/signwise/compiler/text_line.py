@@ -46,11 +46,12 @@ class Line:
 
     def string(self) -> str:
         try:
-            value, self.at = json.JSONDecoder().raw_decode(self.text, self.at)
+            value, end = json.JSONDecoder().raw_decode(self.text, self.at)
         except ValueError:
-            value = None
+            value, end = None, self.at
         if not isinstance(value, str):
             raise self.error("a quoted text")
+        self.at = end
         return value
 
     def name(self) -> str:

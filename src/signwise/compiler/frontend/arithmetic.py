@@ -49,17 +49,17 @@ def _with_constant(g: Builder, op: str, x: Wire, c: np.ndarray) -> Wire:
 
 @lowers(aten.add.Tensor, aten.add.Scalar)
 def add(g: Builder, x: Operand, y: Operand, alpha: float = 1) -> Wire:
-    return binary(g, "add", x, y if alpha == 1 else mul(g, y, alpha) if isinstance(y, Wire) else y * alpha)
+    return binary(g, "add", x, y if alpha == 1 else mul(g, y, alpha))
 
 
 @lowers(aten.sub.Tensor, aten.sub.Scalar)
 def sub(g: Builder, x: Operand, y: Operand, alpha: float = 1) -> Wire:
-    return binary(g, "sub", x, y if alpha == 1 else mul(g, y, alpha) if isinstance(y, Wire) else y * alpha)
+    return binary(g, "sub", x, y if alpha == 1 else mul(g, y, alpha))
 
 
 @lowers(aten.mul.Tensor, aten.mul.Scalar)
-def mul(g: Builder, x: Operand, y: Operand) -> Wire:
-    return binary(g, "mul", x, y)
+def mul(g: Builder, x: Operand, y: Operand) -> Operand:
+    return binary(g, "mul", x, y) if isinstance(x, Wire) or isinstance(y, Wire) else x * y
 
 
 @lowers(aten.div.Tensor, aten.div.Scalar)
@@ -129,11 +129,7 @@ def where(g: Builder, condition: Operand, x: Operand, y: Operand) -> Wire:
     else:
         condition = torch.as_tensor(condition).float()
         other = 1 - condition
-    return add(g, _product(g, condition, x), _product(g, other, y))
-
-
-def _product(g: Builder, x: Operand, y: Operand) -> Operand:
-    return mul(g, x, y) if isinstance(x, Wire) or isinstance(y, Wire) else x * y
+    return add(g, mul(g, condition, x), mul(g, other, y))
 
 
 # --- functions of one value -------------------------------------------------------------------------------------------
@@ -141,7 +137,7 @@ def _product(g: Builder, x: Operand, y: Operand) -> Operand:
 
 def unary(g: Builder, function: str, x: Wire) -> Wire:
     """One of the functions of the operation ``unary``."""
-    return g.emit("unary", [g.real(x)], x.shape, function=function)
+    return g.emit("unary", [g.real(x)], x.shape, attrs={"function": function})
 
 
 def _enter_unary(function: str, operation: Any) -> None:
@@ -177,7 +173,7 @@ def power(g: Builder, x: Wire, exponent: float) -> Wire:
 @lowers(aten.clamp.default)
 def clamp(g: Builder, x: Wire, min: float | None = None, max: float | None = None) -> Wire:
     low, high = -inf if min is None else float(min), inf if max is None else float(max)
-    return g.emit("clamp", [g.real(x)], x.shape, low=low, high=high)
+    return g.emit("clamp", [g.real(x)], x.shape, attrs={"low": low, "high": high})
 
 
 @lowers(aten.hardtanh.default)
@@ -228,7 +224,7 @@ def squeezed(g: Builder, x: Wire, dims: list[int], keepdim: bool) -> Wire:
 @lowers(aten.mean.dim)
 def mean(g: Builder, x: Wire, dim: Sequence[int] | None, keepdim: bool = False, dtype: Any = None) -> Wire:
     dims, shape, axes = reduced(g, x, dim)
-    return squeezed(g, g.emit("mean", [g.real(x)], shape, axes=axes), dims, keepdim)
+    return squeezed(g, g.emit("mean", [g.real(x)], shape, attrs={"axes": axes}), dims, keepdim)
 
 
 @lowers(aten.sum.dim_IntList)

@@ -1,7 +1,7 @@
 """What the front end holds while it reads a network: the nodes written so far, and what each tensor became."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
@@ -35,27 +35,36 @@ class Wire:
 
     def has_levels(self, low: float, high: float) -> bool:
         """Whether the tensor is ``low`` or ``high`` everywhere."""
-        return self.levels is not None and bool((self.levels.T == (low, high)).all())
+        return self.levels is not None and np.array_equal(self.levels.T, [(low, high)] * self.levels.shape[1])
 
 
 Operand = Wire | Tensor | float
 
 
 class Builder:
-    """Writes nodes. ``module``, ``operation`` and ``operand`` say what is being read, for names and messages."""
+    """Writes nodes. ``operation`` is the ATen operation being read, ``shape`` the shape of what it gives."""
 
-    def __init__(self, input: Value, outputs: Sequence[str]):
+    def __init__(self, reserved: Iterable[str]):
         self.nodes: list[Node] = []
-        self.names = {input.name, *outputs}
-        self.module, self.kind, self.operation, self.operand = "", "", "", ""
+        self.names = {"input", *reserved}
+        self.module = self.operation = self._where = ""
+        self.shape: Shape = ()
         self._written: dict[tuple[Any, ...], Wire] = {}
         self._infinite: set[str] = set()
 
+    def locate(self, module: str, kind: str, operation: str, *shapes: Shape) -> None:
+        """Say what is being read: a module by name and class, an operation in it, the shape it reads."""
+        self.module, self.operation = module, operation
+        of = "".join(f" of {shape}" for shape in shapes)
+        self._where = f"{module or 'the network'}{f' ({kind})' if kind else ''}, {operation}{of}"
+
     def fail(self, found: str) -> LoweringError:
-        """The error that says where ``found`` was found; ``found`` ends with what to do."""
-        where = f"{self.module or 'the network'} ({self.kind})" if self.kind else "the network"
-        of = f" of {self.operand}" if self.operand else ""
-        return LoweringError(f"{where}, {self.operation}{of}: {found}")
+        """The error for what was found, which ends with what to do."""
+        return LoweringError(f"{self._where}: {found}")
+
+    def input(self, shape: Shape) -> Wire:
+        """The images, a tensor (N, ...)."""
+        return Wire(Value("input", Type(REAL, self.image(shape))), shape)
 
     def image(self, shape: Shape) -> tuple[int, int, int]:
         """The map (C, H, W) of a tensor (N, ...): a vector lies along C, a sequence along C and W."""
@@ -80,11 +89,11 @@ class Builder:
         shape: Shape,
         *,
         kind: str = REAL,
+        attrs: Mapping[str, Any] | None = None,
         consts: Mapping[str, np.ndarray] | None = None,
-        **attrs: Any,
     ) -> Wire:
         """Write a node whose result is a tensor of ``shape`` (N, ...). The same small node is written only once."""
-        consts = consts or {}
+        attrs, consts = attrs or {}, consts or {}
         names = tuple(wire.value.name for wire in inputs)
         type = Type(kind, self.image(shape))
         key = None
@@ -116,7 +125,7 @@ class Builder:
         return op == "div" or attrs.get("function") in ("exp", "reciprocal") or not self._infinite.isdisjoint(inputs)
 
     def _name(self, op: str) -> str:
-        base = re.sub(r"\W+", "_", self.module) or op
+        base = re.sub(r"\W+", "_", self.module, flags=re.ASCII) or op
         base = f"layer{base}" if base[0].isdigit() else base
         candidates = chain((base, f"{base}_{op}"), (f"{base}_{op}{number}" for number in count(2)))
         name = next(name for name in candidates if name not in self.names)

@@ -23,7 +23,8 @@ def capture(model: nn.Module, example: Tensor) -> Graph:
 
     Shape: example float32 (N, C), (N, C, L) or (N, C, H, W), of which only the first image is used; the graph's input
     is (C, 1, 1), (C, 1, L) or (C, H, W). Outputs are named "output", "output_0", ... or by the keys of a dict.
-    Errors: LoweringError for a module in training mode, another kind of example, and what the graph cannot express.
+    Errors: LoweringError for a module in training mode or on a device, another kind of example, and what the graph
+    cannot express.
 
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()).eval()
     >>> [(node.op, str(node.output.type)) for node in capture(model, torch.zeros(1, 3, 5, 5)).nodes]
@@ -33,6 +34,9 @@ def capture(model: nn.Module, example: Tensor) -> Graph:
         if module.training:
             where = f"{name} ({type(module).__name__})" if name else type(module).__name__
             raise LoweringError(f"{where} is in training mode; allowed: evaluation mode. Call model.eval() first.")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.device.type != "cpu":
+            raise LoweringError(f"{name} is on {tensor.device}; allowed: the CPU. Call model.cpu() first.")
     if example.dtype != torch.float32 or not 2 <= example.dim() <= 4 or not len(example):
         raise LoweringError(
             f"the example is {example.dtype} of shape {tuple(example.shape)}; allowed: float32 of shape (N, C), "

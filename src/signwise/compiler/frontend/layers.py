@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from signwise.compiler.frontend.arithmetic import binary
+from signwise.compiler.frontend.arithmetic import add, mul
 from signwise.compiler.frontend.builder import BATCH, Builder, Operand, Shape, Wire
 from signwise.compiler.frontend.moves import move, settle
 from signwise.compiler.frontend.table import lowers
@@ -27,14 +27,16 @@ def expect_rank(g: Builder, x: Wire, rank: int) -> None:
         raise g.fail(f"its input has {len(x.shape)} dimensions; allowed: {rank}. Keep the batch as the first one.")
 
 
-def _correlate(g: Builder, x: Wire, weight: np.ndarray, bias: Operand | None, shape: Shape, **attrs: Any) -> Wire:
+def _correlate(
+    g: Builder, x: Wire, weight: np.ndarray, bias: Operand | None, shape: Shape, attrs: dict[str, Any]
+) -> Wire:
     """``conv`` and its bias. Of a sign, by filters of one magnitude each: by their signs, and scaled afterwards."""
     magnitude = np.abs(weight).max(axis=(1, 2, 3))
-    binary = x.levels is not None and bool((np.abs(weight).T == magnitude).all())
-    if binary:
+    signs = x.levels is not None and not np.ptp(np.abs(weight), axis=(1, 2, 3)).any()
+    if signs:
         weight = np.where(weight >= 0, np.float32(1), np.float32(-1))
-    out = g.emit("conv", [g.real(x)], shape, consts={"weight": np.ascontiguousarray(weight)}, **attrs)
-    return g.affine(out, magnitude if binary else 1, 0 if bias is None else g.array(bias))
+    out = g.emit("conv", [g.real(x)], shape, attrs=attrs, consts={"weight": np.ascontiguousarray(weight)})
+    return g.affine(out, magnitude if signs else 1, 0 if bias is None else g.array(bias))
 
 
 @lowers(aten.conv1d.default, aten.conv1d.padding, aten.conv2d.default, aten.conv2d.padding)
@@ -59,7 +61,7 @@ def conv(
     else:
         edges = pair(0 if isinstance(padding, str) else padding, rank, fill=0) * 2
     attrs = {"stride": pair(stride, rank), "padding": edges, "dilation": dilation, "groups": groups}
-    return _correlate(g, x, w, bias, g.shape, **attrs)
+    return _correlate(g, x, w, bias, g.shape, attrs)
 
 
 @lowers(aten.linear.default)
@@ -68,7 +70,8 @@ def linear(g: Builder, x: Wire, weight: Operand, bias: Operand | None = None) ->
     x = settle(g, move(g, x, lambda places: places.movedim(-1, 1)))
     w = g.array(weight)[:, :, None, None]
     shape = (BATCH, len(w), *x.shape[2:])
-    out = _correlate(g, x, w, bias, shape, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1)
+    attrs = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
+    out = _correlate(g, x, w, bias, shape, attrs)
     return move(g, out, lambda places: places.movedim(1, -1))
 
 
@@ -80,8 +83,8 @@ def mm(g: Builder, x: Operand, y: Operand) -> Wire:
 
 
 @lowers(aten.addmm.default)
-def addmm(g: Builder, bias: Operand, x: Operand, y: Operand) -> Wire:
-    return binary(g, "add", mm(g, x, y), bias)
+def addmm(g: Builder, bias: Operand, x: Operand, y: Operand, beta: float = 1, alpha: float = 1) -> Wire:
+    return add(g, mul(g, mm(g, x, y), alpha), bias if beta == 1 else mul(g, bias, beta))
 
 
 @lowers(aten._native_batch_norm_legit_no_training.default)

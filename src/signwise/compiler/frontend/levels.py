@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from signwise.compiler.frontend.builder import Wire
+from signwise.compiler.frontend.builder import Shape, Wire
 
 
 def function_of_sign(operation: Any, args: Any, kwargs: Any) -> Wire | None:
@@ -18,8 +18,8 @@ def function_of_sign(operation: Any, args: Any, kwargs: Any) -> Wire | None:
     """
     wires = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Wire)]
     first = wires[0]
-    elementwise = torch.Tag.pointwise in operation.tags or operation is torch.ops.aten._to_copy.default
-    if not elementwise or any(wire.levels is None or wire.value != first.value for wire in wires):
+    elementwise = torch.Tag.pointwise in getattr(operation, "tags", ()) or operation is torch.ops.aten._to_copy.default
+    if not elementwise or any(wire.levels is None or _which(wire) != _which(first) for wire in wires):
         return None
     results = []
     for index in (0, 1):
@@ -27,13 +27,14 @@ def function_of_sign(operation: Any, args: Any, kwargs: Any) -> Wire | None:
         results.append(operation(*pytree.tree_map(at, args), **pytree.tree_map(at, kwargs)))
     channels = first.value.type.shape[0]
     per_channel = (1, channels, 1, 1)[: len(first.shape)]
-    if any(len(low.shape) != len(per_channel) for low in results):
+    if any(torch.broadcast_shapes(result.shape, per_channel) != per_channel for result in results):
         return None
-    try:
-        levels = [result.expand(per_channel).flatten().to(torch.float64).numpy() for result in results]
-    except RuntimeError:
-        return None
+    levels = [result.expand(per_channel).flatten().to(torch.float64).numpy() for result in results]
     return replace(first, levels=np.stack(levels))
+
+
+def _which(wire: Wire) -> tuple[str, Shape]:
+    return wire.value.name, wire.shape
 
 
 def _level(wire: Wire, index: int) -> Tensor:

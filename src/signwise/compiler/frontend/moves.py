@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from signwise.compiler.frontend.builder import BATCH, Builder, Wire
-from signwise.compiler.ir import SIGN, Type
+from signwise.compiler.ir import SIGN
 
 aten = torch.ops.aten
 MOVES = frozenset(
@@ -83,7 +83,7 @@ def settle(g: Builder, x: Wire) -> Wire:
     )
 
 
-Rules = tuple[np.ndarray, np.ndarray, np.ndarray]
+Rules = tuple[np.ndarray, ...]
 
 
 def _separated(places: np.ndarray, source: tuple[int, int, int]) -> Rules | None:
@@ -109,19 +109,19 @@ def _resize(rule: np.ndarray, size: int) -> bool:
 def _written(g: Builder, x: Wire, source: tuple[int, int, int], rules: Rules) -> Wire:
     """The nodes that read ``x`` as ``source`` and choose from it by ``rules``."""
     kind, levels = x.value.type.kind, x.levels
-    shape = x.value.type.shape
-    if source != shape:
-        op, attrs = ("flatten", {}) if source[1:] == (1, 1) else ("reshape", {"shape": source})
-        x = g.emit(op, [x], (BATCH, *source), kind=kind, **attrs)
+    if source != x.value.type.shape:
+        flat = source[1:] == (1, 1)
+        attrs = {} if flat else {"shape": source}
+        x = g.emit("flatten" if flat else "reshape", [x], (BATCH, *source), kind=kind, attrs=attrs)
     sliced = [_slice(rule) or (0, 1, size) for rule, size in zip(rules, source, strict=True)]
     if sliced != [(0, 1, size) for size in source]:
         start, step, size = zip(*sliced, strict=True)
-        x = g.emit("slice", [x], (BATCH, *size), kind=kind, start=start, step=step, size=size)
+        x = g.emit("slice", [x], (BATCH, *size), kind=kind, attrs={"start": start, "step": step, "size": size})
     shape = x.value.type.shape
     enlarged = tuple(len(rule) for rule in rules[1:])
     if shape[1:] != enlarged:
-        attrs = {"mode": "nearest", "align_corners": False, "size": enlarged}
-        x = g.emit("resize", [x], (BATCH, shape[0], *enlarged), **attrs)
+        nearest = {"mode": "nearest", "align_corners": False, "size": enlarged}
+        x = g.emit("resize", [x], (BATCH, shape[0], *enlarged), attrs=nearest)
     if _slice(rules[0]) is None:
         x = g.emit("channels", [x], (BATCH, len(rules[0]), *enlarged), consts={"index": rules[0].astype(np.int32)})
     if kind == SIGN and x.value.type.kind != SIGN:

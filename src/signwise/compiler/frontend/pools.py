@@ -25,7 +25,10 @@ def _geometry(
     k, p, d = pair(kernel, rank), pair(padding, rank, fill=0), pair(dilation, rank)
     s = pair(stride or kernel, rank)
     sizes = zip(g.image(g.shape)[1:], g.image(x.shape)[1:], k, s, p, d, strict=True)
-    after = (max(edge, (out - 1) * step + reach * (taps - 1) + 1 - size - edge) for out, size, taps, step, edge, reach in sizes)
+    after = (
+        max(edge, (out - 1) * step + reach * (taps - 1) + 1 - size - edge)
+        for out, size, taps, step, edge, reach in sizes
+    )
     return {"kernel": k, "stride": s, "padding": (*p, *after), "dilation": d}
 
 
@@ -44,8 +47,8 @@ def max_pool(
 
 def _largest(g: Builder, x: Wire, shape: Shape, geometry: dict[str, Any]) -> Wire:
     if x.levels is not None and bool((x.levels[0] <= x.levels[1]).all()):
-        return replace(g.emit("max_pool", [x], shape, kind=SIGN, **geometry), levels=x.levels)
-    return g.emit("max_pool", [g.real(x)], shape, **geometry)
+        return replace(g.emit("max_pool", [x], shape, kind=SIGN, attrs=geometry), levels=x.levels)
+    return g.emit("max_pool", [g.real(x)], shape, attrs=geometry)
 
 
 @lowers(aten.avg_pool1d.default, aten.avg_pool2d.default)
@@ -70,7 +73,7 @@ def avg_pool(
         if count_include_pad and any(edges):  # padding counts, but not where a window hangs over it
             x = padded(g, x, edges, 0)
             attrs["padding"] = tuple(total - edge for total, edge in zip(attrs["padding"], edges, strict=True))
-    return g.emit("avg_pool", [g.real(x)], g.shape, divisor=divisor, **attrs)
+    return g.emit("avg_pool", [g.real(x)], g.shape, attrs={**attrs, "divisor": divisor})
 
 
 def _equal_windows(g: Builder, x: Wire, out: Sequence[int]) -> dict[str, Any]:
@@ -90,7 +93,8 @@ def adaptive_avg_pool(g: Builder, x: Wire, output_size: Sequence[int]) -> Wire:
     if set(g.shape[2:]) == {1}:
         return mean(g, x, range(2, len(x.shape)), True)
     windows = _equal_windows(g, x, g.shape[2:])
-    return g.emit("avg_pool", [g.real(x)], g.shape, divisor=windows["kernel"][0] * windows["kernel"][1], **windows)
+    divisor = windows["kernel"][0] * windows["kernel"][1]
+    return g.emit("avg_pool", [g.real(x)], g.shape, attrs={**windows, "divisor": divisor})
 
 
 @lowers(aten.adaptive_max_pool2d.default)

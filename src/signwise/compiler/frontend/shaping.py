@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from signwise.compiler.frontend.builder import Builder, Operand, Shape, Wire
+from signwise.compiler.frontend.builder import Builder, Shape, Wire
 from signwise.compiler.frontend.moves import move, settle
 from signwise.compiler.frontend.table import lowers
 from signwise.compiler.ir import REAL, SIGN
@@ -16,15 +17,15 @@ aten = torch.ops.aten
 
 
 def padded(g: Builder, x: Wire, edges: tuple[int, ...], value: float) -> Wire:
-    """``x`` (N, C, [H], W) with ``edges`` (top, left, bottom, right) of ``value``; a sign if that is one of its levels."""
+    """``x`` with ``edges`` (top, left, bottom, right) of ``value``; a sign where that is one of its levels."""
     top, left, bottom, right = edges
     grown = {3: (0, left + right), 4: (0, top + bottom, left + right)}[len(x.shape)]
     shape: Shape = (x.shape[0], *(size + more for size, more in zip(x.shape[1:], grown, strict=True)))
     for sign, level in zip((-1.0, 1.0), () if x.levels is None else x.levels, strict=False):
         if (level == value).all():
-            out = g.emit("pad", [x], shape, kind=SIGN, padding=edges, value=sign)
+            out = g.emit("pad", [x], shape, kind=SIGN, attrs={"padding": edges, "value": sign})
             return replace(out, levels=x.levels)
-    return g.emit("pad", [as_real(g, x)], shape, padding=edges, value=float(value))
+    return g.emit("pad", [as_real(g, x)], shape, attrs={"padding": edges, "value": float(value)})
 
 
 def as_real(g: Builder, x: Wire) -> Wire:
@@ -71,13 +72,13 @@ def upsample(
             f"scale_factor {scale_factors} takes {tuple(x.shape[2:])} to the fractional size {exact}. "
             "Give interpolate a size, or recompute_scale_factor=True."
         )
-    size = g.image(g.shape)[1:]
-    return g.emit("resize", [g.real(x)], g.shape, mode="bilinear", align_corners=align_corners, size=size)
+    attrs = {"mode": "bilinear", "align_corners": align_corners, "size": g.image(g.shape)[1:]}
+    return g.emit("resize", [g.real(x)], g.shape, attrs=attrs)
 
 
 @lowers(aten.cat.default)
-def cat(g: Builder, tensors: Sequence[Operand], dim: int = 0) -> Wire:
-    wires = [_joinable(g, tensor) for tensor in tensors]
+def cat(g: Builder, tensors: Sequence[Wire | Tensor], dim: int = 0) -> Wire:
+    wires = [tensor if isinstance(tensor, Wire) else constant(g, tensor) for tensor in tensors]
     rank = len(g.shape)
     if dim % rank != 1:
         raise g.fail(f"it joins along dimension {dim % rank} of {rank}; allowed: 1, the channels. Join channels.")
@@ -87,9 +88,7 @@ def cat(g: Builder, tensors: Sequence[Operand], dim: int = 0) -> Wire:
     return g.emit("concat", [as_real(g, wire) for wire in wires], g.shape)
 
 
-def _joinable(g: Builder, tensor: Operand) -> Wire:
-    if isinstance(tensor, Wire):
-        return tensor
-    tensor = torch.as_tensor(tensor)
+def constant(g: Builder, tensor: Tensor) -> Wire:
+    """A constant tensor (N, ...) in full."""
     shape = tuple(tensor.shape)
     return g.constant(np.broadcast_to(g.per_image(tensor, shape), g.image(shape)).copy(), shape)

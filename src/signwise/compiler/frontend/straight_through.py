@@ -11,7 +11,7 @@ aten = torch.ops.aten
 def remove_straight_through(graph: fx.Graph) -> None:
     """Put q for (q - x) + x and for (q + x) - x where the user detached a part of it.
 
-    In real numbers both are q; in float32 they are q but for a rounding error, which would make a third value of a sign.
+    In real numbers both are q; in float32 they are q but for a rounding error, a third value for a sign.
     """
     for node in graph.nodes:
         if node.target in _INVERSE and not node.kwargs:

@@ -1,4 +1,4 @@
-"""Which function lowers which ATen operation. An operation with an entry here is kept whole when the network is read."""
+"""Which function lowers which ATen operation. Those that are here are kept whole in the program."""
 
 from collections.abc import Callable
 from typing import Any

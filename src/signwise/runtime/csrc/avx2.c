@@ -8,7 +8,7 @@
 
 #include "vec_avx2.h"
 
-#include "pair_pack.h"
+#include "direct.h"
 #include "pairs.h"
 
 const sw_kernels sw_avx2 = {
@@ -17,7 +17,11 @@ const sw_kernels sw_avx2 = {
     .bconv_pack = sw_pairs_pack,
     .bconv_scratch = sw_pairs_scratch,
     .bconv = sw_pairs_bconv,
-    .epilogue = sw_epilogue_rows,
+    .conv_bytes = sw_direct_bytes,
+    .conv_pack = sw_direct_pack,
+    .conv_scratch = sw_direct_scratch,
+    .conv = sw_direct_conv,
+    .epilogue = sw_epilogue_alone,
 };
 
 #if defined(__clang__)

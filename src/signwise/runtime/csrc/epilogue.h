@@ -1,106 +1,106 @@
-/* The epilogue of one pixel and up to 64 channels, from accumulators that are still in the nearest cache.
+/* The epilogue, from accumulators that are still in the nearest cache.
  * Written over the primitives of a vec_*.h, which is included before. */
 #ifndef SW_EPILOGUE_H
 #define SW_EPILOGUE_H
 
 #include "kernels.h"
 
-/* The accumulators of 64 channels: real ones as they are, or numbers of differing bits c, which mean base - 2 c. */
+/* Pixels handled at a time: they share the loads of constants, and the questions of what the epilogue holds. */
+enum { SW_UNROLL = 4 };
+
+/* The accumulators of neighbouring pixels and 64 channels, `pitch` elements from pixel to pixel: real ones as they are,
+ * or numbers of differing bits c, which mean base - 2 c. */
 typedef struct {
     const float *real;
     const uint16_t *count16;
-    const int32_t *count32, *base;
+    const int32_t *count32, *base[SW_UNROLL];
+    int64_t pitch;
 } sw_accumulators;
 
-/* Vectors handled at a time: independent work between two questions of what the epilogue holds. */
-enum { SW_UNROLL = 4 };
-
-SW_INLINE sw_vi sw_accumulator(const sw_accumulators *a, int32_t i) {
-    const sw_vi count = a->count16 ? sw_load16to32(a->count16 + i) : sw_load32(a->count32 + i);
-    return sw_sub32(sw_sub32(sw_load32(a->base + i), count), count);
+SW_INLINE sw_vi sw_accumulator(const sw_accumulators *a, int p, int32_t i) {
+    const int64_t at = p * a->pitch + i;
+    const sw_vi count = a->count16 ? sw_load16to32(a->count16 + at) : sw_load32(a->count32 + at);
+    return sw_sub32(sw_sub32(sw_load32(a->base[p] + i), count), count);
 }
 
-/* The sign bits of `n` vectors that start at channel c0 + i, from integers alone. */
-SW_INLINE uint32_t sw_count_signs(const sw_epilogue *e, const sw_accumulators *a, int32_t c0, int32_t i, const int n) {
-    uint32_t below = 0, above = 0;
-    for (int k = 0; k < n; k++) {
-        const sw_vi v = sw_accumulator(a, i + k * SW_FLOATS), t = sw_load32(e->count_threshold + c0 + i + k * SW_FLOATS);
-        below |= sw_bits_greater32(t, v) << (k * SW_FLOATS);
-        above |= sw_bits_greater32(v, t) << (k * SW_FLOATS);
-    }
-    const uint32_t flip = (uint32_t)(e->flip[c0 / 64] >> i);
-    return (below & ~flip) | (above & flip);
-}
-
-SW_INLINE uint32_t sw_signs(const sw_epilogue *e, const sw_vf *v, int32_t c0, int32_t i, const int n) {
-    uint32_t below = 0, above = 0;
-    const uint32_t flip = (uint32_t)(e->flip[c0 / 64] >> i);
-    for (int k = 0; k < n; k++) below |= sw_bits_not_ge(v[k], sw_loadf(e->threshold + c0 + i + k * SW_FLOATS)) << (k * SW_FLOATS);
-    if (!flip) return below;
-    for (int k = 0; k < n; k++) above |= sw_bits_not_le(v[k], sw_loadf(e->threshold + c0 + i + k * SW_FLOATS)) << (k * SW_FLOATS);
-    return (below & ~flip) | (above & flip);
-}
-
-/* All steps for `n` vectors that start at channel c0 + i; `at` is the place of channel c0 in a real value. */
-SW_INLINE uint32_t sw_epilogue_vectors(const sw_epilogue *e, const sw_accumulators *a, int64_t at, int32_t c0, int32_t i,
-                                       const int n) {
-    if (e->count_threshold) return sw_count_signs(e, a, c0, i, n);
-    sw_vf v[SW_UNROLL];
+/* Everything but the comparison, for `n` pixels and the vector of channels c0 + i; `at` is its place in a real value. */
+SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a, int64_t at, int64_t lanes, int32_t c0,
+                                 int32_t i, const int n, sw_vf *v) {
     const int32_t c = c0 + i;
-    at += i;
-    for (int k = 0; k < n; k++) {
-        const int32_t j = i + k * SW_FLOATS;
-        v[k] = a->real ? sw_loadf(a->real + j) : sw_to_float(sw_accumulator(a, j));
-    }
+    for (int p = 0; p < n; p++) v[p] = a->real ? sw_loadf(a->real + p * a->pitch + i) : sw_to_float(sw_accumulator(a, p, i));
     if (e->scale) {
-        for (int k = 0; k < n; k++) {
-            v[k] = sw_mulf(v[k], sw_loadf(e->scale + c + k * SW_FLOATS));
-            v[k] = sw_addf(v[k], sw_loadf(e->shift + c + k * SW_FLOATS));
-        }
+        const sw_vf scale = sw_loadf(e->scale + c), shift = sw_loadf(e->shift + c);
+        for (int p = 0; p < n; p++) v[p] = sw_addf(sw_mulf(v[p], scale), shift);
     }
     if (e->residual) {
-        for (int k = 0; k < n; k++) v[k] = sw_addf(v[k], sw_loadf(e->residual + at + k * SW_FLOATS));
+        for (int p = 0; p < n; p++) v[p] = sw_addf(v[p], sw_loadf(e->residual + at + p * lanes));
     }
     if (e->activation == SW_ACT_CLAMP) {
         const sw_vf low = sw_setf(e->low), high = sw_setf(e->high);
-        for (int k = 0; k < n; k++) v[k] = sw_at_most(sw_at_least(v[k], low), high);
+        for (int p = 0; p < n; p++) v[p] = sw_at_most(sw_at_least(v[p], low), high);
     } else if (e->activation == SW_ACT_PRELU) {
-        for (int k = 0; k < n; k++) {
-            if (e->before) v[k] = sw_addf(v[k], sw_loadf(e->before + c + k * SW_FLOATS));
-            v[k] = sw_if_negative(v[k], sw_mulf(v[k], sw_loadf(e->slope + c + k * SW_FLOATS)));
-            if (e->after) v[k] = sw_addf(v[k], sw_loadf(e->after + c + k * SW_FLOATS));
+        const sw_vf slope = sw_loadf(e->slope + c);
+        for (int p = 0; p < n; p++) {
+            if (e->before) v[p] = sw_addf(v[p], sw_loadf(e->before + c));
+            v[p] = sw_if_negative(v[p], sw_mulf(v[p], slope));
+            if (e->after) v[p] = sw_addf(v[p], sw_loadf(e->after + c));
         }
     }
     if (e->real) {
-        for (int k = 0; k < n; k++) sw_storef(e->real + at + k * SW_FLOATS, v[k]);
+        for (int p = 0; p < n; p++) sw_storef(e->real + at + p * lanes, v[p]);
     }
-    return e->bits ? sw_signs(e, v, c0, i, n) : 0;
 }
 
-/* Channels c0 <= c < c0 + 64 of one pixel, as far as there are `channels`. */
-SW_INLINE void sw_epilogue_pixel(const sw_epilogue *e, const sw_accumulators *a, int64_t pixel, int32_t channels, int32_t c0) {
-    const int32_t lanes = sw_lanes(channels), n = lanes - c0 < 64 ? lanes - c0 : 64;
-    const int64_t at = pixel * lanes + c0;
-    uint64_t word = 0;
-    int32_t i = 0;
-    for (; i + SW_UNROLL * SW_FLOATS <= n; i += SW_UNROLL * SW_FLOATS) {
-        word |= (uint64_t)sw_epilogue_vectors(e, a, at, c0, i, SW_UNROLL) << i;
+/* Channels c0 <= c < c0 + 64, as far as there are `channels`, of `n` pixels from `pixel` on. */
+SW_INLINE void sw_epilogue_pixels(const sw_epilogue *e, const sw_accumulators *a, int64_t pixel, const int n,
+                                  int32_t channels, int32_t c0) {
+    const int32_t lanes = sw_lanes(channels), end = lanes - c0 < 64 ? lanes - c0 : 64;
+    const uint64_t flip = e->bits ? e->flip[c0 / 64] : 0;
+    uint64_t below[SW_UNROLL] = {0}, above[SW_UNROLL] = {0};
+    for (int32_t i = 0; i < end; i += SW_FLOATS) {
+        sw_vf v[SW_UNROLL];
+        if (e->count_threshold) {
+            const sw_vi t = sw_load32(e->count_threshold + c0 + i);
+            for (int p = 0; p < n; p++) {
+                const sw_vi acc = sw_accumulator(a, p, i);
+                below[p] |= (uint64_t)sw_bits_greater32(t, acc) << i;
+                above[p] |= (uint64_t)sw_bits_greater32(acc, t) << i;
+            }
+            continue;
+        }
+        sw_epilogue_steps(e, a, pixel * lanes + c0 + i, lanes, c0, i, n, v);
+        if (!e->bits) continue;
+        const sw_vf t = sw_loadf(e->threshold + c0 + i);
+        for (int p = 0; p < n; p++) below[p] |= (uint64_t)sw_bits_not_ge(v[p], t) << i;
+        if (!flip) continue;
+        for (int p = 0; p < n; p++) above[p] |= (uint64_t)sw_bits_not_le(v[p], t) << i;
     }
-    for (; i < n; i += 8) word |= (uint64_t)sw_epilogue_vectors(e, a, at, c0, i, 8 / SW_FLOATS) << i;
     if (!e->bits) return;
-    if (channels - c0 < 64) word &= ((uint64_t)1 << (channels - c0)) - 1;
-    e->bits[pixel * sw_words(channels) + c0 / 64] = word;
+    const uint64_t valid = channels - c0 < 64 ? ((uint64_t)1 << (channels - c0)) - 1 : ~(uint64_t)0;
+    for (int p = 0; p < n; p++) {
+        e->bits[(pixel + p) * sw_words(channels) + c0 / 64] = ((below[p] & ~flip) | (above[p] & flip)) & valid;
+    }
+}
+
+/* `count` pixels whose accumulators, in `real`, lie `pitch` floats apart. */
+SW_INLINE void sw_epilogue_run(const sw_epilogue *e, const float *real, int64_t pitch, int64_t pixel, int64_t count,
+                               int32_t channels, int32_t c0) {
+    int64_t p = 0;
+    for (; p + SW_UNROLL <= count; p += SW_UNROLL) {
+        const sw_accumulators a = {.real = real + p * pitch, .pitch = pitch};
+        sw_epilogue_pixels(e, &a, pixel + p, SW_UNROLL, channels, c0);
+    }
+    for (; p < count; p++) {
+        const sw_accumulators a = {.real = real + p * pitch};
+        sw_epilogue_pixels(e, &a, pixel + p, 1, channels, c0);
+    }
 }
 
 /* sw_kernels.epilogue */
-static void sw_epilogue_rows(const sw_epilogue *shared, const float *v, int32_t channels, int64_t first, int64_t count) {
+static void sw_epilogue_alone(const sw_epilogue *shared, const float *v, int32_t channels, int64_t first, int64_t count) {
     const sw_epilogue e = *shared;
-    const int32_t lanes = sw_lanes(channels);
-    for (int64_t p = 0; p < count; p++) {
-        for (int32_t c0 = 0; c0 < channels; c0 += 64) {
-            const sw_accumulators a = {.real = v + p * lanes + c0};
-            sw_epilogue_pixel(&e, &a, first + p, channels, c0);
-        }
+    for (int32_t c0 = 0; c0 < channels; c0 += 64) {
+        sw_epilogue_run(&e, v + c0, sw_lanes(channels), first, count, channels, c0);
     }
 }
 

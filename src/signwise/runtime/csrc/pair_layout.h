@@ -7,9 +7,7 @@
 #ifndef SW_PAIR_LAYOUT_H
 #define SW_PAIR_LAYOUT_H
 
-#include <stddef.h>
-
-#include "kernels.h"
+#include "band.h"
 
 enum {
     SW_NOTHING = 0x80,      /* a weight for which a lookup gives 0 */
@@ -29,9 +27,6 @@ typedef struct {
     int32_t rows;        /* of the output, worked on together */
     int32_t plane_rows;  /* that these need */
 } sw_pair_layout;
-
-static inline size_t sw_round64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-static inline int32_t sw_ceil(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
 /* The groups from `first` on that output channels c0 <= c < c0 + 64 belong to. */
 static inline int32_t sw_groups_of(const sw_geometry *g, int32_t c0, int32_t *first) {
@@ -57,10 +52,10 @@ static inline sw_pair_layout sw_pairs_of(const sw_geometry *g) {
     }
     l.steps = groups * l.spans * sw_ceil(l.span, 3);
     l.pairs = sw_ceil(g->out_w, 2);
-    l.width = (2 * l.pairs - 2) * g->stride_w + (g->kernel_w - 1) * g->dilation_w + 1;
-    const int32_t bands = sw_ceil(g->out_h, sw_ceil(SW_BAND_PAIRS, l.pairs));
-    l.rows = sw_ceil(g->out_h, bands);
-    l.plane_rows = (l.rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
+    l.width = sw_input_columns(g, 2 * l.pairs - 1);
+    l.rows = sw_band_rows(g, SW_BAND_PAIRS, l.pairs);
+    l.plane_rows = sw_input_rows(g, l.rows);
     return l;
 }
+
 #endif

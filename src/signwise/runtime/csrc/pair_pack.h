@@ -3,8 +3,6 @@
 #ifndef SW_PAIR_PACK_H
 #define SW_PAIR_PACK_H
 
-#include <string.h>
-
 #include "pair_layout.h"
 
 static inline size_t sw_pair_block_bytes(const sw_pair_layout *l) {

@@ -2,8 +2,6 @@
 #ifndef SW_PAIR_PLANE_H
 #define SW_PAIR_PLANE_H
 
-#include <string.h>
-
 #include "pair_layout.h"
 
 /* The channels of one pixel, every group beginning a byte of its own. */

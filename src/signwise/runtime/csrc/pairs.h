@@ -53,12 +53,8 @@ static size_t sw_pairs_scratch(const sw_geometry *g) {
 static void sw_next_band(const sw_geometry *g, const sw_pair_layout *l, const uint64_t *x, sw_band *band, int32_t y0,
                          int32_t rows, int fresh) {
     const size_t pitch = (size_t)l->width * (size_t)l->pixel_bytes;
-    const int32_t step = l->rows * g->stride_h, shared = l->plane_rows - step;
-    const int32_t needed = l->plane_rows - (l->rows - rows) * g->stride_h, top = y0 * g->stride_h - g->pad_top;
-    int32_t i = 0;
-    if (!fresh) {
-        for (; i < shared; i++) memcpy(band->plane + (size_t)i * pitch, band->plane + (size_t)(i + step) * pitch, pitch * 4);
-    }
+    const int32_t needed = sw_input_rows(g, rows), top = y0 * g->stride_h - g->pad_top;
+    int32_t i = fresh ? 0 : sw_keep_rows(g, l->rows, band->plane, pitch * 4);
     for (; i < needed; i++) {
         sw_padded_line(g, l, x, top + i, band->line);
         sw_plane_row(g, l, band->line, band->plane + (size_t)i * pitch);
@@ -85,21 +81,26 @@ static void sw_count_band(const sw_pair_layout *l, const sw_band *band, const in
     }
 }
 
-static void sw_finish_band(const sw_bconv *layer, const sw_epilogue *e, const sw_pair_layout *l, const sw_band *band,
-                           int32_t c0) {
+/* `n` neighbouring pixels of row y from x on. */
+SW_INLINE void sw_finish_pixels(const sw_bconv *layer, const sw_epilogue *e, const sw_pair_layout *l, const sw_band *band,
+                                int32_t c0, int32_t y, int32_t x, const int n) {
     const sw_geometry *g = &layer->geometry;
     const size_t channels = (size_t)sw_words(g->out_c) * 64;
+    const size_t at = ((size_t)(y - band->y0) * 2 * (size_t)l->pairs + (size_t)x) * 64;
+    const int32_t *base = layer->base + (size_t)layer->row_class[y] * (size_t)layer->column_classes * channels + c0;
+    sw_accumulators a = {.count16 = band->wide ? 0 : band->sums + at, .count32 = band->wide ? band->wide + at : 0, .pitch = 64};
+    for (int p = 0; p < n; p++) a.base[p] = base + (size_t)layer->column_class[x + p] * channels;
+    sw_epilogue_pixels(e, &a, (int64_t)y * g->out_w + x, n, g->out_c, c0);
+}
+
+static void sw_finish_band(const sw_bconv *layer, const sw_epilogue *e, const sw_pair_layout *l, const sw_band *band,
+                           int32_t c0) {
     for (int32_t y = band->y0; y < band->y0 + band->rows; y++) {
-        const int32_t *base = layer->base + (size_t)layer->row_class[y] * (size_t)layer->column_classes * channels + c0;
-        for (int32_t x = 0; x < g->out_w; x++) {
-            const size_t at = ((size_t)(y - band->y0) * 2 * (size_t)l->pairs + (size_t)x) * 64;
-            const sw_accumulators a = {
-                .count16 = band->wide ? 0 : band->sums + at,
-                .count32 = band->wide ? band->wide + at : 0,
-                .base = base + (size_t)layer->column_class[x] * channels,
-            };
-            sw_epilogue_pixel(e, &a, (int64_t)y * g->out_w + x, g->out_c, c0);
+        int32_t x = 0;
+        for (; x + SW_UNROLL <= layer->geometry.out_w; x += SW_UNROLL) {
+            sw_finish_pixels(layer, e, l, band, c0, y, x, SW_UNROLL);
         }
+        for (; x < layer->geometry.out_w; x++) sw_finish_pixels(layer, e, l, band, c0, y, x, 1);
     }
 }
 

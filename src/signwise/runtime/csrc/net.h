@@ -1,0 +1,101 @@
+/* A prepared network: what sw_prepare makes of a file for one target, and how its steps find their data. */
+#ifndef SW_NET_H
+#define SW_NET_H
+
+#include "plan.h"
+
+/* A value's type, and where it lies in a session's arena. */
+typedef struct {
+    int32_t kind, c, h, w;
+    uint64_t offset;
+} sw_place;
+
+/* What one thread knows while it carries out a step: its share is `part` of `parts`. */
+typedef struct {
+    const sw_net *net;
+    uint8_t *arena, *scratch;
+    int32_t part, parts;
+} sw_call;
+
+typedef struct sw_step sw_step;
+struct sw_step {
+    void (*run)(const sw_step *, const sw_call *);
+    const uint32_t *inputs; /* places */
+    uint32_t op, input_count, output, output_count;
+    union {
+        sw_bconv bconv;
+        sw_conv conv;
+        sw_geometry window;
+        int32_t numbers[6];
+    } as;
+    int32_t divisor;      /* of avg_pool, 0 for the taps inside */
+    sw_epilogue epilogue; /* its constants; the rest is filled in when the step runs */
+    int32_t plain;        /* the epilogue does nothing: real in, real out, or sign in, sign out */
+    const void *data;     /* of `constant` and `channels` */
+};
+
+struct sw_net {
+    const sw_kernels *kernels;
+    const sw_step *steps;
+    const sw_place *places;
+    const uint32_t *outputs;
+    uint32_t step_count, output_count;
+    uint64_t arena_bytes, scratch_bytes; /* of a session, of each of its threads */
+};
+
+/* Memory handed out from front to back. With memory null it only counts; the same code measures and fills. */
+typedef struct {
+    uint8_t *memory;
+    uint64_t used;
+} sw_bump;
+
+static inline void *sw_take(sw_bump *bump, uint64_t bytes) {
+    uint8_t *taken = bump->memory ? bump->memory + bump->used : 0;
+    bump->used += sw_align(bytes + 64); /* every buffer may be read 64 bytes past its end */
+    return taken;
+}
+
+static inline const sw_place *sw_place_in(const sw_step *s, const sw_call *call, uint32_t i) {
+    return &call->net->places[s->inputs[i]];
+}
+
+static inline const sw_place *sw_place_out(const sw_step *s, const sw_call *call) { return &call->net->places[s->output]; }
+
+static inline float *sw_reals(const sw_call *call, const sw_place *place) { return (float *)(call->arena + place->offset); }
+
+static inline uint64_t *sw_signs_at(const sw_call *call, const sw_place *place) {
+    return (uint64_t *)(call->arena + place->offset);
+}
+
+/* This thread's share of n items: *from <= i < *to. */
+static inline void sw_share(int32_t n, int32_t part, int32_t parts, int32_t *from, int32_t *to) {
+    *from = (int32_t)((int64_t)n * part / parts);
+    *to = (int32_t)((int64_t)n * (part + 1) / parts);
+}
+
+static inline int32_t sw_padded_channels(int32_t channels) { return sw_words(channels) * 64; }
+
+/* What sw_measure says of the net; fills its kernels, arena_bytes and scratch_bytes. */
+int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_bytes, sw_net *net);
+
+/* The border classes of a bconv, see kernels.h; with a counting bump it only measures. */
+void sw_make_base(sw_bump *bump, const sw_node *node, const sw_geometry *g, sw_bconv *layer);
+
+/* Steps by operation: window.c, moves.c, arithmetic.c. */
+void sw_run_bconv(const sw_step *, const sw_call *);
+void sw_run_conv(const sw_step *, const sw_call *);
+void sw_run_max_pool(const sw_step *, const sw_call *);
+void sw_run_avg_pool(const sw_step *, const sw_call *);
+void sw_run_map(const sw_step *, const sw_call *);
+void sw_run_elementwise(const sw_step *, const sw_call *);
+void sw_run_unary(const sw_step *, const sw_call *);
+void sw_run_constant(const sw_step *, const sw_call *);
+void sw_run_mean(const sw_step *, const sw_call *);
+void sw_run_resize(const sw_step *, const sw_call *);
+void sw_run_pad(const sw_step *, const sw_call *);
+void sw_run_slice(const sw_step *, const sw_call *);
+void sw_run_channels(const sw_step *, const sw_call *);
+void sw_run_concat(const sw_step *, const sw_call *);
+void sw_run_reshape(const sw_step *, const sw_call *);
+
+#endif

@@ -1,0 +1,243 @@
+/* Opening a file: its header and tables, and the walk over its nodes. */
+#include "plan.h"
+
+enum {
+    SW_ANY = 1 << SW_REAL | 1 << SW_SIGN,
+    SW_REALS = 1 << SW_REAL,
+    SW_SIGNS = 1 << SW_SIGN,
+};
+
+const sw_operation_info sw_operations[SW_OP_COUNT] = {
+    /*                 name     inputs kernel window numbers epilogue reads     gives  roles */
+    [SW_BCONV] = {"bconv", 1, 0, 1, 3, 1, SW_SIGNS, SW_REAL, 1 << SW_WEIGHT},
+    [SW_CONV] = {"conv", 1, 0, 1, 1, 1, SW_REALS, SW_REAL, 1 << SW_WEIGHT},
+    [SW_MAX_POOL] = {"max_pool", 1, 1, 1, 0, 1, SW_ANY, SW_REAL, 0},
+    [SW_AVG_POOL] = {"avg_pool", 1, 1, 1, 1, 1, SW_REALS, SW_REAL, 0},
+    [SW_MAP] = {"map", 1, 0, 0, 0, 1, SW_ANY, SW_REAL, 0},
+    [SW_ADD] = {"add", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_SUB] = {"sub", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_MUL] = {"mul", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_DIV] = {"div", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_UNARY] = {"unary", 1, 0, 0, 1, 0, SW_REALS, SW_REAL, 0},
+    [SW_CONSTANT] = {"constant", 0, 0, 0, 0, 0, SW_ANY, SW_REAL, 1 << SW_CONTENT},
+    [SW_MEAN] = {"mean", 1, 0, 0, 1, 0, SW_REALS, SW_REAL, 0},
+    [SW_RESIZE] = {"resize", 1, 0, 0, 2, 0, SW_REALS, SW_REAL, 0},
+    [SW_PAD] = {"pad", 1, 0, 0, 5, 0, SW_ANY, -1, 0},
+    [SW_SLICE] = {"slice", 1, 0, 0, 6, 0, SW_ANY, -1, 0},
+    [SW_CHANNELS] = {"channels", 1, 0, 0, 0, 0, SW_REALS, SW_REAL, 1 << SW_INDEX},
+    [SW_CONCAT] = {"concat", -1, 0, 0, 0, 0, SW_ANY, -1, 0},
+    [SW_FLATTEN] = {"flatten", 1, 0, 0, 0, 0, SW_ANY, -1, 0},
+    [SW_RESHAPE] = {"reshape", 1, 0, 0, 0, 0, SW_ANY, -1, 0},
+};
+
+/* --- where the sections lie ----------------------------------------------------------------------------------------- */
+
+static const uint8_t *sw_values_of(const sw_model *m) { return m->plan + SW_HEADER_BYTES; }
+static const uint8_t *sw_constants_of(const sw_model *m) { return sw_values_of(m) + SW_VALUE_BYTES * m->values; }
+static const uint8_t *sw_words_of(const sw_model *m) { return sw_constants_of(m) + SW_CONSTANT_BYTES * m->constants; }
+
+const char *sw_text(const sw_model *model) { return (const char *)sw_words_of(model) + 4 * model->words; }
+
+static uint64_t sw_data_from(const sw_model *m) {
+    return sw_align((uint64_t)((const uint8_t *)sw_text(m) - m->plan) + m->text_bytes);
+}
+
+sw_value sw_value_at(const sw_model *model, uint32_t index) {
+    const uint8_t *row = sw_values_of(model) + SW_VALUE_BYTES * index;
+    return (sw_value){(int32_t)sw_word(row),      (int32_t)sw_word(row + 4), (int32_t)sw_word(row + 8),
+                      (int32_t)sw_word(row + 12), sw_word(row + 16),         sw_word(row + 20)};
+}
+
+uint32_t sw_output_at(const sw_model *model, uint32_t index) { return sw_word(sw_words_of(model) + 4 * index); }
+
+static uint32_t sw_described(const sw_model *model, uint32_t index, int32_t shape[3]) {
+    const sw_value v = sw_value_at(model, index);
+    shape[0] = v.c;
+    shape[1] = v.h;
+    shape[2] = v.w;
+    return index;
+}
+
+uint32_t sw_input(const sw_model *model, int32_t shape[3]) { return sw_described(model, 0, shape); }
+
+uint32_t sw_output(const sw_model *model, uint32_t index, int32_t shape[3]) {
+    return sw_described(model, sw_output_at(model, index), shape);
+}
+
+/* --- the walk over the nodes ---------------------------------------------------------------------------------------- */
+
+sw_cursor sw_begin(const sw_model *model) {
+    return (sw_cursor){.model = model, .word = model->outputs, .value = 1, .data = sw_data_from(model)};
+}
+
+static int sw_read_constant(sw_cursor *cursor, sw_node *node, uint32_t *last_role) {
+    static const uint8_t bytes[SW_DTYPE_COUNT] = {[SW_FLOAT32] = 4, [SW_BITS] = 1, [SW_INT8] = 1, [SW_INT32] = 4};
+    const sw_model *model = cursor->model;
+    const uint8_t *row = sw_constants_of(model) + SW_CONSTANT_BYTES * cursor->constant++;
+    sw_constant constant = {.role = sw_word(row), .dtype = sw_word(row + 4)};
+    if (constant.role >= SW_ROLE_COUNT || constant.dtype >= SW_DTYPE_COUNT) return SW_BAD_CONSTANT;
+    if (*last_role != SW_ROLE_COUNT && constant.role <= *last_role) return SW_BAD_CONSTANT;
+    *last_role = constant.role;
+    constant.bytes = bytes[constant.dtype];
+    for (int i = 0; i < 4; i++) {
+        const uint32_t size = sw_word(row + 8 + 4 * i);
+        if (size < 1 || size > SW_MAX_CHANNELS) return SW_BAD_CONSTANT;
+        constant.size[i] = (int32_t)size;
+        const uint32_t factor = constant.dtype == SW_BITS && i == 1 ? (size + 7) / 8 : size;
+        if (constant.bytes > model->length / factor) return SW_BAD_LENGTH;
+        constant.bytes *= factor;
+    }
+    if (cursor->data + constant.bytes > model->length) return SW_BAD_LENGTH;
+    constant.data = model->plan + cursor->data;
+    cursor->data = sw_align(cursor->data + constant.bytes);
+    node->constants[constant.role] = constant;
+    return SW_OK;
+}
+
+static float sw_as_float(int32_t word) {
+    float number;
+    memcpy(&number, &word, 4);
+    return number;
+}
+
+/* The words of a node behind its inputs. */
+static void sw_read_attributes(const sw_operation_info *info, const uint8_t *at, sw_node *node) {
+    int32_t *const window[] = {&node->stride_h,   &node->stride_w,  &node->pad_top,    &node->pad_left,
+                               &node->pad_bottom, &node->pad_right, &node->dilation_h, &node->dilation_w};
+    if (info->kernel) {
+        node->kernel_h = (int32_t)sw_word(at);
+        node->kernel_w = (int32_t)sw_word(at + 4);
+        at += 8;
+    }
+    for (int i = 0; info->window && i < 8; i++, at += 4) *window[i] = (int32_t)sw_word(at);
+    for (int i = 0; i < info->numbers; i++, at += 4) node->numbers[i] = (int32_t)sw_word(at);
+    if (info->epilogue) {
+        node->residual = (int32_t)sw_word(at);
+        node->activation = (int32_t)sw_word(at + 4);
+        node->low = sw_as_float((int32_t)sw_word(at + 8));
+        node->high = sw_as_float((int32_t)sw_word(at + 12));
+    }
+}
+
+int sw_next(sw_cursor *cursor, sw_node *node) {
+    const sw_model *model = cursor->model;
+    memset(node, 0, sizeof *node);
+    const uint8_t *at = sw_words_of(model) + 4 * cursor->word;
+    if (model->words - cursor->word < SW_NODE_WORDS) return SW_BAD_TABLES;
+    node->op = sw_word(at);
+    node->input_count = sw_word(at + 4);
+    node->output_count = sw_word(at + 8);
+    node->constant_count = sw_word(at + 12);
+    if (node->op >= SW_OP_COUNT) return SW_BAD_OPERATION;
+    const sw_operation_info *info = &sw_operations[node->op];
+    const uint32_t attributes = 2u * info->kernel + 8u * info->window + info->numbers + 4u * info->epilogue;
+    cursor->word += SW_NODE_WORDS;
+    if (model->words - cursor->word < attributes || model->words - cursor->word - attributes < node->input_count ||
+        model->values - cursor->value < node->output_count ||
+        model->constants - cursor->constant < node->constant_count) {
+        return SW_BAD_TABLES;
+    }
+    node->inputs = at + 4 * SW_NODE_WORDS;
+    sw_read_attributes(info, node->inputs + 4 * node->input_count, node);
+    node->output = cursor->value;
+    cursor->node++;
+    cursor->word += node->input_count + attributes;
+    cursor->value += node->output_count;
+    uint32_t role = SW_ROLE_COUNT;
+    for (uint32_t i = 0; i < node->constant_count; i++) {
+        const int status = sw_read_constant(cursor, node, &role);
+        if (status) return status;
+    }
+    return SW_OK;
+}
+
+const char *sw_operation(const sw_model *model, uint32_t index) {
+    sw_node node = {0};
+    sw_cursor cursor = sw_begin(model);
+    while (cursor.node <= index && cursor.node < model->nodes) sw_next(&cursor, &node);
+    return sw_operations[node.op].name;
+}
+
+/* --- the whole file ------------------------------------------------------------------------------------------------- */
+
+static int sw_read_header(const uint8_t *plan, uint64_t length, sw_model *model) {
+    static const uint8_t magic[8] = {0x89, 'S', 'W', 'N', '\r', '\n', 0x1A, '\n'};
+    if (length < 8 || memcmp(plan, magic, 8) != 0) return SW_BAD_MAGIC;
+    if (length < SW_HEADER_BYTES) return SW_BAD_LENGTH;
+    if (sw_word(plan + 8) != SW_FORMAT_VERSION) return SW_BAD_VERSION;
+    uint64_t said;
+    memcpy(&said, plan + 16, 8);
+    if (said != length) return SW_BAD_LENGTH;
+    if (sw_word(plan + 12) != sw_checksum(plan + SW_CHECKED_FROM, length - SW_CHECKED_FROM)) return SW_BAD_CHECKSUM;
+    *model = (sw_model){.plan = plan,
+                        .length = length,
+                        .values = sw_word(plan + 24),
+                        .nodes = sw_word(plan + 28),
+                        .constants = sw_word(plan + 32),
+                        .words = sw_word(plan + 36),
+                        .outputs = sw_word(plan + 40),
+                        .slots = sw_word(plan + 44),
+                        .text_bytes = sw_word(plan + 48)};
+    if (model->values < 1 || model->values > SW_MAX_VALUES || model->nodes >= model->values || model->slots < 1 ||
+        model->slots > model->values || model->constants > SW_MAX_VALUES * SW_ROLE_COUNT ||
+        model->words > SW_MAX_WORDS || model->outputs < 1 || model->outputs > model->words ||
+        model->text_bytes > SW_MAX_TEXT || sw_data_from(model) + SW_TAIL_BYTES > length) {
+        return SW_BAD_TABLES;
+    }
+    return SW_OK;
+}
+
+static int sw_check_values(const sw_model *model) {
+    for (uint32_t i = 0; i < model->values; i++) {
+        const sw_value v = sw_value_at(model, i);
+        if ((v.kind != SW_REAL && v.kind != SW_SIGN) || (i == 0 && v.kind != SW_REAL)) return SW_BAD_VALUE;
+        if (v.c < 1 || v.c > SW_MAX_CHANNELS || v.h < 1 || v.h > SW_MAX_SIDE || v.w < 1 || v.w > SW_MAX_SIDE ||
+            (int64_t)sw_lanes(v.c) * v.h * v.w > SW_MAX_ELEMENTS) {
+            return SW_BAD_VALUE;
+        }
+        if (v.slot >= model->slots) return SW_BAD_SLOT;
+        if (v.last > model->nodes + 1) return SW_BAD_REFERENCE;
+    }
+    for (uint32_t i = 0; i < model->outputs; i++) {
+        const uint32_t output = sw_output_at(model, i);
+        if (output >= model->values || sw_value_at(model, output).last != model->nodes + 1) return SW_BAD_REFERENCE;
+    }
+    return SW_OK;
+}
+
+/* A value, made by node `maker`, must not meet another one in its slot. */
+static int sw_check_slot(const sw_model *model, uint32_t index, uint32_t maker) {
+    const sw_value made = sw_value_at(model, index);
+    if (made.last <= maker) return SW_BAD_REFERENCE;
+    for (uint32_t i = 0; i < index; i++) {
+        const sw_value before = sw_value_at(model, i);
+        if (before.slot == made.slot && before.last > maker) return SW_BAD_SLOT;
+    }
+    return SW_OK;
+}
+
+static int sw_check_nodes(sw_model *model) {
+    sw_cursor cursor = sw_begin(model);
+    while (cursor.node < model->nodes) {
+        sw_node node;
+        const uint32_t index = model->failed = cursor.node;
+        int status = sw_next(&cursor, &node);
+        if (!status) status = sw_check_node(model, &node, index);
+        for (uint32_t i = 0; !status && i < node.output_count; i++) status = sw_check_slot(model, node.output + i, index);
+        if (status) return status;
+    }
+    model->failed = 0;
+    if (cursor.word != model->words || cursor.value != model->values || cursor.constant != model->constants) {
+        return SW_BAD_TABLES;
+    }
+    return cursor.data + SW_TAIL_BYTES == model->length ? SW_OK : SW_BAD_LENGTH;
+}
+
+int sw_open(const void *plan, uint64_t length, sw_model *model) {
+    if (!plan || !model) return SW_BAD_ARGUMENT;
+    memset(model, 0, sizeof *model);
+    if ((uintptr_t)plan & 63) return SW_BAD_ALIGNMENT;
+    int status = sw_read_header(plan, length, model);
+    if (!status) status = sw_check_values(model);
+    return status ? status : sw_check_nodes(model);
+}

@@ -1,0 +1,135 @@
+/* A session: the arena of intermediate values, and the run through the steps. */
+#include "net.h"
+#include "threads.h"
+
+struct sw_session {
+    const sw_net *net;
+    uint8_t *arena, *scratch;
+    int32_t threads;
+    sw_team *team;
+    /* What the current run works on. */
+    int64_t images;
+    const float *input;
+    float *const *outputs;
+    uint64_t (*clock)(void);
+    uint64_t *nanoseconds;
+};
+
+/* Rows y of (C, H, W) to rows of (H, W, lanes). */
+static void sw_read_rows(const float *from, const sw_place *to, float *map, int32_t y0, int32_t y1) {
+    const int64_t plane = (int64_t)to->h * to->w, lanes = sw_lanes(to->c);
+    for (int64_t p = (int64_t)y0 * to->w; p < (int64_t)y1 * to->w; p++) {
+        for (int64_t c = 0; c < to->c; c++) map[p * lanes + c] = from[c * plane + p];
+    }
+}
+
+static void sw_write_rows(const sw_call *call, const sw_place *from, float *to, int32_t y0, int32_t y1) {
+    const int64_t plane = (int64_t)from->h * from->w, lanes = sw_lanes(from->c), words = sw_words(from->c);
+    const float *map = sw_reals(call, from);
+    const uint64_t *bits = sw_signs_at(call, from);
+    for (int64_t c = 0; c < from->c; c++) {
+        for (int64_t p = (int64_t)y0 * from->w; p < (int64_t)y1 * from->w; p++) {
+            to[c * plane + p] = from->kind == SW_REAL                             ? map[p * lanes + c]
+                                : bits[p * words + (c >> 6)] >> (c & 63) & 1 ? -1.0f
+                                                                                  : 1.0f;
+        }
+    }
+}
+
+static int64_t sw_elements(const sw_place *place) { return (int64_t)place->c * place->h * place->w; }
+
+static void sw_read_image(const sw_session *s, const sw_call *call, int64_t image) {
+    const sw_place *place = call->net->places;
+    int32_t y0, y1;
+    sw_share(place->h, call->part, call->parts, &y0, &y1);
+    sw_read_rows(s->input + image * sw_elements(place), place, sw_reals(call, place), y0, y1);
+}
+
+static void sw_write_image(const sw_session *s, const sw_call *call, int64_t image) {
+    for (uint32_t i = 0; i < call->net->output_count; i++) {
+        const sw_place *place = &call->net->places[call->net->outputs[i]];
+        int32_t y0, y1;
+        sw_share(place->h, call->part, call->parts, &y0, &y1);
+        sw_write_rows(call, place, s->outputs[i] + image * sw_elements(place), y0, y1);
+    }
+}
+
+/* All members meet; the first one then adds the time since `before` to entry `at`. */
+static uint64_t sw_finish_step(const sw_session *s, const sw_call *call, uint32_t at, uint64_t before) {
+    sw_team_meet(s->team);
+    if (call->part != 0 || !s->clock) return 0;
+    const uint64_t now = s->clock();
+    s->nanoseconds[at] += now - before;
+    return now;
+}
+
+static void sw_work(void *context, int32_t part) {
+    const sw_session *s = context;
+    const sw_net *net = s->net;
+    const sw_call call = {net, s->arena, s->scratch + net->scratch_bytes * (uint64_t)part, part, s->threads};
+    uint64_t time = part == 0 && s->clock ? s->clock() : 0;
+    for (int64_t image = 0; image < s->images; image++) {
+        sw_read_image(s, &call, image);
+        time = sw_finish_step(s, &call, 0, time);
+        for (uint32_t i = 0; i < net->step_count; i++) {
+            net->steps[i].run(&net->steps[i], &call);
+            time = sw_finish_step(s, &call, 1 + i, time);
+        }
+        sw_write_image(s, &call, image);
+        time = sw_finish_step(s, &call, 1 + net->step_count, time);
+    }
+}
+
+/* Session, arena, scratch memory of every thread, team: laid out by the same function that measures. */
+static void sw_lay_out(sw_bump *bump, const sw_net *net, int32_t threads, sw_session *s) {
+    s->arena = sw_take(bump, net->arena_bytes);
+    s->scratch = sw_take(bump, net->scratch_bytes * (uint64_t)threads);
+    s->team = sw_take(bump, sw_team_bytes(threads));
+}
+
+static uint64_t sw_session_bytes(const sw_net *net, int32_t threads) {
+    sw_session unused;
+    sw_bump bump = {.used = sw_align(sizeof unused)};
+    sw_lay_out(&bump, net, threads, &unused);
+    return bump.used;
+}
+
+int sw_measure(const sw_model *model, const char *target, int32_t threads, uint64_t *net_bytes,
+               uint64_t *session_bytes) {
+    sw_net net;
+    if (!net_bytes || !session_bytes || threads < 1 || threads > SW_MAX_THREADS) return SW_BAD_ARGUMENT;
+    const int status = sw_measure_net(model, target, net_bytes, &net);
+    if (!status) *session_bytes = sw_session_bytes(&net, threads);
+    return status;
+}
+
+int sw_start(const sw_net *net, int32_t threads, void *memory, uint64_t bytes, sw_session **session) {
+    if (!net || !memory || !session || threads < 1 || threads > SW_MAX_THREADS) return SW_BAD_ARGUMENT;
+    if ((uintptr_t)memory & 63) return SW_BAD_ALIGNMENT;
+    if (bytes < sw_session_bytes(net, threads)) return SW_BAD_MEMORY;
+    sw_session *s = memory;
+    sw_bump bump = {memory, sw_align(sizeof *s)};
+    *s = (sw_session){.net = net, .threads = threads};
+    sw_lay_out(&bump, net, threads, s);
+    memset(s->arena, 0, net->arena_bytes); /* lanes beyond the channels are read, though nothing depends on them */
+    memset(s->scratch, 0, net->scratch_bytes * (uint64_t)threads);
+    *session = s;
+    return sw_team_start(s->team, threads, sw_work, s);
+}
+
+int sw_run(sw_session *s, int64_t images, const float *input, float *const *outputs, uint64_t (*clock)(void),
+           uint64_t *nanoseconds) {
+    if (!s || images < 0 || (images && (!input || !outputs)) || !clock != !nanoseconds) return SW_BAD_ARGUMENT;
+    s->images = images;
+    s->input = input;
+    s->outputs = outputs;
+    s->clock = clock;
+    s->nanoseconds = nanoseconds;
+    if (clock) memset(nanoseconds, 0, sizeof *nanoseconds * (s->net->step_count + 2));
+    sw_team_run(s->team);
+    return SW_OK;
+}
+
+void sw_stop(sw_session *s) {
+    if (s) sw_team_stop(s->team);
+}

@@ -1,0 +1,262 @@
+"""Every target's kernels against NumPy: integers, bits and the floats of epilogues bit for bit."""
+
+import platform
+from ctypes import byref
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.runtime import kernel_oracle as oracle
+from tests.runtime.kernel_oracle import Steps
+from tests.runtime.kernel_set import (
+    CLAMP,
+    PRELU,
+    Bconv,
+    Block,
+    Buffer,
+    Conv,
+    Epilogue,
+    Geometry,
+    Kernels,
+    bit_layout,
+    build,
+    constant,
+    real_layout,
+)
+
+NEEDS = {"avx2": ("x86_64", {"avx2", "fma"})}
+CHANNELS = [1, 3, 17, 63, 64, 65, 130]
+
+
+def runs_here(target: str) -> bool:
+    machine, flags = NEEDS[target]
+    info = Path("/proc/cpuinfo")
+    return platform.machine() == machine and info.exists() and flags <= set(info.read_text().split())
+
+
+@pytest.fixture(scope="module", params=[target for target in NEEDS if runs_here(target)])
+def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+    return build(request.param, tmp_path_factory.mktemp("kernels"))
+
+
+def geometry(
+    in_c: int, out_c: int, size: tuple[int, int], kernel: tuple[int, int] = (3, 3), stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1), pad: tuple[int, int, int, int] = (0, 0, 0, 0), groups: int = 1,
+) -> Geometry:  # fmt: skip
+    """``pad`` is top, left, bottom, right."""
+    room = [size[i] + pad[i] + pad[i + 2] - dilation[i] * (kernel[i] - 1) - 1 for i in (0, 1)]
+    out = [max(room[i] // stride[i] + 1, 1) for i in (0, 1)]
+    return Geometry(in_c, *size, out_c, *out, *kernel, *stride, *dilation, pad[0], pad[1], groups)
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> Geometry:
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 64]))
+    inputs, outputs = draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(CHANNELS))
+    if groups > 1:
+        inputs, outputs = draw(st.sampled_from([1, 3, 8, 33])) * groups, draw(st.sampled_from([1, 2, 33, 64])) * groups
+        inputs, outputs = (inputs, outputs) if inputs * outputs < 300_000 else (groups, groups)
+    pair = st.tuples
+    return geometry(
+        inputs,
+        outputs,
+        draw(pair(st.sampled_from([1, 2, 5, 9]), st.sampled_from([1, 2, 3, 7, 12]))),
+        draw(pair(st.integers(1, 3), st.integers(1, 4))),
+        draw(pair(st.integers(1, 3), st.integers(1, 3))),
+        draw(pair(st.integers(1, 2), st.integers(1, 2))),
+        draw(pair(*[st.integers(0, 3)] * 4)),
+        groups,
+    )
+
+
+@st.composite
+def steps(draw: st.DrawFn, g: Geometry, counts: bool) -> Steps:
+    """Any epilogue, on values that often meet a threshold, a bound or zero exactly."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    special = np.array([0.0, -0.0, 0.5, -1.0, np.nan, np.inf, 1e-40, 3e38], np.float32)
+
+    def values(*shape: int) -> np.ndarray:
+        small = rng.integers(-8, 9, shape).astype(np.float32)
+        return np.where(rng.random(shape) < 0.1, rng.choice(special, shape), small / 4).astype(np.float32)
+
+    per_channel, flip = (g.out_c,), rng.random(g.out_c) < draw(st.sampled_from([0, 0.5]))
+    if counts and draw(st.integers(0, 3)) == 0:
+        limits = np.array([-(2**31), 2**31 - 1], np.int64)
+        near = rng.integers(-20, 21, per_channel)
+        chosen = np.where(rng.random(per_channel) < 0.1, rng.choice(limits, per_channel), near).astype(np.int32)
+        return Steps(count_threshold=chosen, flip=flip)
+    s = Steps(flip=flip)
+    if draw(st.booleans()):
+        s = replace(s, scale=values(*per_channel), shift=values(*per_channel))
+    if draw(st.booleans()):
+        s = replace(s, residual=values(g.out_h, g.out_w, g.out_c))
+    match draw(st.sampled_from(["none", "clamp", "prelu", "rprelu"])):
+        case "clamp":
+            s = replace(s, activation=CLAMP, low=draw(st.sampled_from([-1.0, 0.0])), high=1.0)
+        case "prelu":
+            s = replace(s, activation=PRELU, slope=values(*per_channel))
+        case "rprelu":
+            slope, before, after = (values(*per_channel) for _ in range(3))
+            s = replace(s, activation=PRELU, slope=slope, before=before, after=after)
+    return replace(s, threshold=values(*per_channel)) if draw(st.booleans()) else s
+
+
+class Call:
+    """An epilogue's buffers; the outputs start as a pattern, so that what is not written is seen."""
+
+    def __init__(self, g: Geometry, s: Steps, real: bool = True) -> None:
+        self.g, self.kept = g, []
+        pixels = (g.out_h, g.out_w)
+        self.real = Buffer.of(np.full((*pixels, -(-g.out_c // 8) * 8), 7e7, np.float32)) if real else None
+        has_bits = s.threshold is not None or s.count_threshold is not None
+        self.bits = Buffer.of(np.full((*pixels, -(-g.out_c // 64)), 0xABCD, np.uint64)) if has_bits else None
+        self.epilogue = Epilogue(activation=s.activation, low=s.low, high=s.high)
+        for name in ("scale", "shift", "slope", "before", "after", "threshold", "count_threshold"):
+            if (values := getattr(s, name)) is not None:
+                setattr(self.epilogue, name, self._keep(constant(values)))
+        if s.residual is not None:
+            self.epilogue.residual = self._keep(real_layout(s.residual))
+        if s.flip is not None:
+            self.epilogue.flip = self._keep(bit_layout(s.flip))
+        if self.real and s.count_threshold is None:
+            self.epilogue.real = self.real.address
+        if self.bits:
+            self.epilogue.bits = self.bits.address
+
+    def _keep(self, values: np.ndarray) -> int:
+        self.kept.append(Buffer.of(values))
+        return self.kept[-1].address
+
+    def check(self, v: np.ndarray, s: Steps) -> None:
+        real, bits = oracle.epilogue(v, s)
+        if self.epilogue.real:
+            got = self.real.array[..., : self.g.out_c]
+            # A NaN is a NaN: which one of two operands' is passed on is the compiler's choice.
+            np.testing.assert_array_equal(np.isnan(got), np.isnan(real))
+            same = got.view(np.uint32) == np.ascontiguousarray(real).view(np.uint32)
+            assert (same | np.isnan(real)).all()
+        if self.bits:
+            np.testing.assert_array_equal(self.bits.array.view(np.uint8), bit_layout(bits))
+
+
+def blocks(g: Geometry, rows: int, channels: int) -> list[Block]:
+    """The output cut every ``rows`` rows and ``channels`` channels."""
+    return [
+        Block(y, min(y + rows, g.out_h), c, min(c + channels, g.out_c))
+        for c in range(0, g.out_c, channels)
+        for y in range(0, g.out_h, rows)
+    ]
+
+
+def run_bconv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Block], real: bool = True) -> None:
+    rng = np.random.default_rng(seed)
+    inputs = g.in_c // g.groups
+    x = rng.random((g.in_h, g.in_w, g.in_c)) < 0.5
+    w = rng.random((g.out_c, g.kernel_h, g.kernel_w, inputs)) < 0.5
+    row_class, column_class = rng.integers(0, 3, g.out_h), rng.integers(0, 2, g.out_w)
+    taps = g.kernel_h * g.kernel_w * inputs
+    base = rng.integers(taps - 3, taps + 4, (6, g.out_c)).astype(np.int32)
+
+    file = bit_layout(w, 8)
+    file[..., -1] |= np.uint8(0xFF << inputs % 8 & 0xFF if inputs % 8 else 0)  # bits beyond the channels do not count
+    filters, packed = Buffer.of(file), Buffer.noise(kernels.bconv_bytes(g))
+    kernels.bconv_pack(g, filters.address, packed.address)
+    scratch = Buffer.noise(kernels.bconv_scratch(g))
+    data = [Buffer.of(a.astype(np.int32)) for a in (constant(base), row_class, column_class)]
+    layer = Bconv(g, packed.address, *(b.address for b in data), 2)
+    call, bits = Call(g, s, real), Buffer.of(bit_layout(x))
+    for part in parts:
+        scratch.array[...] = 0xFF
+        kernels.bconv(byref(layer), byref(call.epilogue), bits.address, scratch.address, part)
+    call.check(base[row_class[:, None] * 2 + column_class] - 2 * oracle.differing(x, w, g), s)
+
+
+@given(data=st.data(), g=geometries(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_binary_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, seed: int) -> None:
+    s = data.draw(steps(g, counts=True))
+    parts = blocks(g, data.draw(st.integers(1, g.out_h)), data.draw(st.sampled_from([64, 128, 192])))
+    run_bconv(kernels, g, s, seed, parts, real=data.draw(st.booleans()) or s.threshold is None)
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        geometry(64, 64, (56, 56), pad=(1, 1, 1, 1)),
+        geometry(130, 200, (14, 13), stride=(2, 2), pad=(1, 1, 1, 1)),
+        geometry(70_000, 65, (1, 1), (1, 1)),  # counts beyond 16 bits
+        geometry(30_000, 3, (2, 3), (3, 1), pad=(1, 0, 1, 0)),
+    ],
+    ids=["resnet", "stride", "wide", "wide_filter"],
+)
+def test_large_binary_convolution(kernels: Kernels, g: Geometry) -> None:
+    zeros = np.zeros(g.out_c, bool)
+    s = Steps(threshold=np.zeros(g.out_c, np.float32), flip=zeros)
+    run_bconv(kernels, g, s, 1, blocks(g, g.out_h, 1 << 20))
+
+
+def run_conv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Block]) -> None:
+    """On small integers, whose sums are exact in any order."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-8, 9, (g.in_h, g.in_w, g.in_c)).astype(np.float32)
+    w = rng.integers(-8, 9, (g.out_c, g.kernel_h, g.kernel_w, g.in_c // g.groups)).astype(np.float32)
+    filters, packed = Buffer.of(w), Buffer.noise(kernels.conv_bytes(g))
+    kernels.conv_pack(g, filters.address, packed.address)
+    scratch = Buffer.noise(kernels.conv_scratch(g))
+    layer, call, data = Conv(g, packed.address), Call(g, s), Buffer.of(real_layout(x))
+    for part in parts:
+        scratch.array[...] = 0xFF
+        kernels.conv(byref(layer), byref(call.epilogue), data.address, scratch.address, part)
+    call.check(oracle.correlate(x, w, g), s)
+
+
+@given(data=st.data(), g=geometries(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_real_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, seed: int) -> None:
+    s = data.draw(steps(g, counts=False))
+    parts = blocks(g, data.draw(st.integers(1, g.out_h)), data.draw(st.sampled_from([64, 128, 192])))
+    run_conv(kernels, g, s, seed, parts)
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        geometry(3, 64, (64, 64), (7, 7), stride=(2, 2), pad=(3, 3, 3, 3)),
+        geometry(64, 130, (14, 13), (1, 1), stride=(2, 2)),
+        geometry(512, 1000, (1, 1), (1, 1)),
+    ],
+    ids=["stem", "projection", "dense"],
+)
+def test_large_real_convolution(kernels: Kernels, g: Geometry) -> None:
+    run_conv(kernels, g, Steps(), 1, blocks(g, g.out_h, 1 << 20))
+
+
+def test_real_convolution_is_close_on_real_values(kernels: Kernels) -> None:
+    rng, g = np.random.default_rng(0), geometry(70, 70, (9, 9), pad=(1, 1, 1, 1))
+    x, w = rng.normal(size=(9, 9, 70)).astype(np.float32), rng.normal(size=(70, 3, 3, 70)).astype(np.float32)
+    filters, data, call = Buffer.of(w), Buffer.of(real_layout(x)), Call(g, Steps())
+    packed, scratch = Buffer.noise(kernels.conv_bytes(g)), Buffer.noise(kernels.conv_scratch(g))
+    kernels.conv_pack(g, filters.address, packed.address)
+    kernels.conv(
+        byref(Conv(g, packed.address)), byref(call.epilogue), data.address, scratch.address, Block(0, 9, 0, 70)
+    )
+    assert call.real is not None
+    np.testing.assert_allclose(call.real.array[..., :70], oracle.correlate(x.astype(float), w, g), rtol=1e-5, atol=1e-4)
+
+
+@given(data=st.data(), channels=st.sampled_from([*CHANNELS, 200]), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_epilogue_alone(kernels: Kernels, data: st.DataObject, channels: int, seed: int) -> None:
+    g = geometry(channels, channels, (3, 4), (1, 1))
+    s = data.draw(steps(g, counts=False))
+    v = np.random.default_rng(seed).integers(-8, 9, (3, 4, channels)).astype(np.float32) / 4
+    v.flat[seed % v.size] = np.nan
+    call, rows = Call(g, s), Buffer.of(real_layout(v))
+    for first, count in ((0, 5), (5, 7)):
+        start = rows.address + first * rows.array.shape[-1] * 4
+        kernels.epilogue(byref(call.epilogue), start, channels, first, count)
+    call.check(v, s)
