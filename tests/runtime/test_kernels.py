@@ -28,7 +28,11 @@ from tests.runtime.kernel_set import (
     real_layout,
 )
 
-NEEDS = {"avx2": ("x86_64", {"avx2", "fma"})}
+NEEDS = {
+    "sse": ("x86_64", {"ssse3", "sse4_1"}),
+    "avx2": ("x86_64", {"avx2", "fma"}),
+    "avx512": ("x86_64", {"avx512f", "avx512bw", "avx512vl", "avx512_vpopcntdq"}),
+}
 CHANNELS = [1, 3, 17, 63, 64, 65, 130]
 
 
@@ -55,7 +59,7 @@ def geometry(
 
 @st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
-    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 64]))
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 8, 64]))
     inputs, outputs = draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(CHANNELS))
     if groups > 1:
         inputs, outputs = draw(st.sampled_from([1, 3, 8, 33])) * groups, draw(st.sampled_from([1, 2, 33, 64])) * groups

@@ -39,11 +39,11 @@ def _window(node: Node, x: Type, channels: int, kernel: tuple[int, int]) -> Shap
 def conv(node: Node, inputs: Sequence[Type]) -> Shape:
     out_channels, per_group, *kernel = node.consts["weight"].shape
     groups = node.attrs["groups"]
-    if inputs[0].shape[0] != groups * per_group or out_channels % groups:
+    if inputs[0].shape[0] != groups * per_group or out_channels % groups or min(kernel) < 1:
         raise wrong(
             node,
             f"weight {node.consts['weight'].shape} with groups={groups} does not fit {inputs[0]}; expected "
-            "(O, C / groups, KH, KW), O a multiple of groups",
+            "(O, C / groups, KH, KW) of at least 1 each, O a multiple of groups",
         )
     return _window(node, inputs[0], out_channels, (kernel[0], kernel[1]))
 

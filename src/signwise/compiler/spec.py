@@ -33,7 +33,7 @@ def check(graph: Graph) -> None:
             _define(types, value, node.op)
     for name in graph.outputs:
         if name not in types:
-            raise LoweringError(f"the graph returns %{name}, which no node defines; {suggestion(name, types)}")
+            raise LoweringError(f"the graph returns %{name}, which no node defines")
     if len(set(graph.outputs)) != len(graph.outputs) or not graph.outputs:
         raise LoweringError(f"the graph returns {graph.outputs}; expected one value or more, each once")
     _check_slots(graph)
@@ -68,7 +68,7 @@ def _check_node(node: Node, types: Mapping[str, Type]) -> None:
         raise wrong(node, "source has a line break; a module's name has none")
     for name in node.inputs:
         if name not in types:
-            raise wrong(node, f"reads %{name}, which no earlier node defines; {suggestion(name, types)}")
+            raise wrong(node, f"reads %{name}, which no earlier node defines")
     inputs = [types[name] for name in node.inputs]
     wanted = None if op.inputs is None else op.inputs + int(node.attrs.get("residual") == 1)
     if len(inputs) != wanted and (wanted is not None or not inputs):

@@ -19,7 +19,7 @@ def constant_text(array: np.ndarray, values: bool) -> str:
     if not values:
         return f"{head}#{zlib.crc32(array.astype(array.dtype.newbyteorder('<')).tobytes()):08x}"
     flat = array.ravel()
-    same = flat.size > 1 and flat.tobytes() == flat[:1].tobytes() * flat.size
+    same = flat.tobytes() == flat[:1].tobytes() * flat.size
     return f"{head}{{{','.join(map(str, flat[:1] if same else flat))}}}"
 
 

@@ -20,7 +20,7 @@ def convolve(x: np.ndarray, weight: np.ndarray, attrs: Mapping[str, Any], outsid
     """Correlation in float64, exact on integers: one matrix product per image and group."""
     out_channels, per_group, kernel_h, kernel_w = weight.shape
     groups, depth = attrs["groups"], per_group * kernel_h * kernel_w
-    windows = _windows(x.astype(np.float64), (kernel_h, kernel_w), attrs, outside)
+    windows = _windows(x, (kernel_h, kernel_w), attrs, outside)
     batch, _, height, width = windows.shape[:4]
     taps = windows.reshape(batch, groups, per_group, height, width, kernel_h, kernel_w)
     columns = taps.transpose(0, 1, 2, 5, 6, 3, 4).reshape(batch, groups, depth, height * width)

@@ -215,10 +215,6 @@ def _attribute(onnx: Any, attribute: Any) -> Any:
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, onnx.TensorProto):
         return onnx.numpy_helper.to_array(value).item()
-    if isinstance(value, bytes):
-        return value.decode()
-    return (
-        tuple(item.decode() if isinstance(item, bytes) else item for item in value)
-        if isinstance(value, list)
-        else value
-    )
+    if isinstance(value, list):
+        return tuple(item.decode() if isinstance(item, bytes) else item for item in value)
+    return value.decode() if isinstance(value, bytes) else value

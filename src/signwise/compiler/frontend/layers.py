@@ -64,7 +64,7 @@ def conv(
     return _correlate(g, x, w, bias, g.shape, attrs)
 
 
-@lowers(aten.linear.default)
+@lowers(aten.linear.default, moving=True)
 def linear(g: Builder, x: Wire, weight: Operand, bias: Operand | None = None) -> Wire:
     """Along the last dimension, which is the channels of a vector; elsewhere they are moved there and back."""
     x = settle(g, move(g, x, lambda places: places.movedim(-1, 1)))
@@ -98,7 +98,8 @@ def batch_norm(
     momentum: float,
     eps: float,
 ) -> tuple[Wire]:
-    scale = 1 / np.sqrt(g.array(running_var).astype(np.float64) + eps)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = 1 / np.sqrt(g.array(running_var).astype(np.float64) + eps)
     scale = scale if weight is None else scale * g.array(weight)
     shift = (0 if bias is None else g.array(bias)) - scale * g.array(running_mean)
     return (g.affine(x, scale, shift),)

@@ -4,8 +4,9 @@ A view, a transposition and a slice in a row are one table of places, so that ch
 dimensions and moves that cancel need no rules of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from signwise.compiler.frontend.builder import BATCH, Builder, Wire
 from signwise.compiler.ir import SIGN
 
 aten = torch.ops.aten
+Map = tuple[int, int, int]
+Rules = tuple[np.ndarray, ...]
 MOVES = frozenset(
     {
         aten.alias.default,
@@ -66,27 +69,44 @@ def _rewired(g: Builder, x: Wire, places: Tensor) -> Wire:
 
 
 def settle(g: Builder, x: Wire) -> Wire:
-    """The same tensor in a value in which it lies as it is, written with slice, channels, resize and reshape."""
+    """The same tensor in a value in which it lies as it is, written with reshape, slice, resize and channels."""
     if x.places is None:
         return x
-    target = g.image(x.shape)
-    places = x.places[0].reshape(target).numpy().astype(np.int64)
-    flat = (int(np.prod(x.value.type.shape)), 1, 1)
-    for source in (x.value.type.shape, target, flat):
-        rules = _separated(places, source) if np.prod(source) == flat[0] else None
-        if rules is not None:
-            return replace(_written(g, x, source, rules), shape=x.shape, places=None)
+    source, target = x.value.type.shape, g.image(x.shape)
+    places = x.places[0].numpy().astype(np.int64)
+    for read_as in (source, target, (int(np.prod(source)), 1, 1)):
+        for made_as in _spread(target):
+            rules = _separated(places.reshape(made_as), read_as) if np.prod(read_as) == np.prod(source) else None
+            if rules is not None:
+                made = _chosen(g, _viewed(g, x, read_as), rules)
+                return replace(_viewed(g, made, target), shape=x.shape, places=None, dtype=x.dtype)
     raise g.fail(
-        f"values are rearranged within the image, {x.value.type.shape} to {target}, in a way that has no operation; "
+        f"values are rearranged within the image, {source} to {target}, in a way that has no operation; "
         "allowed: slices with positive steps, any choice of channels, nearest enlargement, flattening. "
         "Rearrange before the network, or leave this step out and apply it to the results."
     )
 
 
-Rules = tuple[np.ndarray, ...]
+def _spread(shape: Map) -> Iterator[Map]:
+    """The maps with the sizes of ``shape`` in their order, but ones elsewhere; ``shape`` is the first."""
+    sizes = [size for size in shape if size > 1]
+    axes = combinations(range(3), len(sizes))
+    for chosen in sorted(axes, key=lambda axes: any(shape[axis] == 1 for axis in axes)):
+        spread = dict(zip(chosen, sizes, strict=True))
+        yield spread.get(0, 1), spread.get(1, 1), spread.get(2, 1)
 
 
-def _separated(places: np.ndarray, source: tuple[int, int, int]) -> Rules | None:
+def _viewed(g: Builder, x: Wire, shape: Map) -> Wire:
+    """The elements of the value in the same order as another map."""
+    if shape == x.value.type.shape:
+        return x
+    flat = shape[1:] == (1, 1)
+    attrs = {} if flat else {"shape": shape}
+    out = g.emit("flatten" if flat else "reshape", [x], (BATCH, *shape), kind=x.value.type.kind, attrs=attrs)
+    return replace(out, levels=None if x.levels is None else np.repeat(x.levels[:, :1], shape[0], axis=1))
+
+
+def _separated(places: np.ndarray, source: Map) -> Rules | None:
     """Which channel, row and column of ``source`` each one of the target is, where each depends on its own only."""
     rules = tuple(
         np.unravel_index(line, source)[axis]
@@ -106,24 +126,20 @@ def _resize(rule: np.ndarray, size: int) -> bool:
     return np.array_equal(rule, np.arange(len(rule)) * size // len(rule))
 
 
-def _written(g: Builder, x: Wire, source: tuple[int, int, int], rules: Rules) -> Wire:
-    """The nodes that read ``x`` as ``source`` and choose from it by ``rules``."""
+def _chosen(g: Builder, x: Wire, rules: Rules) -> Wire:
+    """What ``rules`` choose from the value."""
     kind, levels = x.value.type.kind, x.levels
-    if source != x.value.type.shape:
-        flat = source[1:] == (1, 1)
-        attrs = {} if flat else {"shape": source}
-        x = g.emit("flatten" if flat else "reshape", [x], (BATCH, *source), kind=kind, attrs=attrs)
-    sliced = [_slice(rule) or (0, 1, size) for rule, size in zip(rules, source, strict=True)]
-    if sliced != [(0, 1, size) for size in source]:
+    sliced = [_slice(rule) or (0, 1, size) for rule, size in zip(rules, x.value.type.shape, strict=True)]
+    if sliced != [(0, 1, size) for size in x.value.type.shape]:
         start, step, size = zip(*sliced, strict=True)
         x = g.emit("slice", [x], (BATCH, *size), kind=kind, attrs={"start": start, "step": step, "size": size})
-    shape = x.value.type.shape
-    enlarged = tuple(len(rule) for rule in rules[1:])
-    if shape[1:] != enlarged:
-        nearest = {"mode": "nearest", "align_corners": False, "size": enlarged}
-        x = g.emit("resize", [x], (BATCH, shape[0], *enlarged), attrs=nearest)
+    channels, *image = x.value.type.shape
+    enlarged = [len(rule) for rule in rules[1:]]
+    if image != enlarged:
+        nearest = {"mode": "nearest", "align_corners": False, "size": tuple(enlarged)}
+        x = g.emit("resize", [x], (BATCH, channels, *enlarged), attrs=nearest)
     if _slice(rules[0]) is None:
         x = g.emit("channels", [x], (BATCH, len(rules[0]), *enlarged), consts={"index": rules[0].astype(np.int32)})
     if kind == SIGN and x.value.type.kind != SIGN:
         x = g.emit("sign", [x], (BATCH, *x.value.type.shape), kind=SIGN)
-    return replace(x, levels=levels if levels is None else np.repeat(levels[:, :1], x.value.type.shape[0], axis=1))
+    return replace(x, levels=None if levels is None else np.repeat(levels[:, :1], len(rules[0]), axis=1))

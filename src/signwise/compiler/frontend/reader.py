@@ -16,10 +16,8 @@ from torch.utils import _pytree as pytree
 from signwise.compiler.frontend.builder import Builder, Wire
 from signwise.compiler.frontend.levels import function_of_sign
 from signwise.compiler.frontend.moves import MOVES, move, settle
-from signwise.compiler.frontend.positive import remove_positive_factors
 from signwise.compiler.frontend.shaping import constant
-from signwise.compiler.frontend.straight_through import remove_straight_through
-from signwise.compiler.frontend.table import LOWERINGS
+from signwise.compiler.frontend.table import LOWERINGS, MOVING
 from signwise.compiler.ir import Graph, Node, Value
 from signwise.core.errors import LoweringError
 
@@ -39,19 +37,34 @@ REMEDIES = {
 }
 
 
+def results_of(program: ExportedProgram) -> dict[str, fx.Node]:
+    """The tensors that a program returns, by name. Errors: LoweringError where it changes its own state."""
+    (returned,) = next(reversed(program.graph.nodes)).args
+    kept = []
+    for node, spec in zip(returned, program.graph_signature.output_specs, strict=True):
+        if spec.kind in (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION):
+            raise LoweringError(
+                f"the network changes its buffer {spec.target!r} in evaluation; allowed: a forward pass that "
+                "changes nothing. Change it in training only."
+            )
+        kept += [node] if spec.kind is OutputKind.USER_OUTPUT else []
+    results: dict[str, fx.Node] = {}
+    for path, leaf in pytree.tree_leaves_with_path(pytree.tree_unflatten(kept, program.call_spec.out_spec)):
+        if isinstance(leaf, fx.Node):
+            results[_output_name(path, results)] = leaf
+    return results
+
+
 class Reader:
     """``found`` holds what each node of the program became: a Wire, a constant, or several of them."""
 
     def __init__(self, program: ExportedProgram):
         self.program = program
         self.found: dict[fx.Node, Any] = {}
-        remove_straight_through(program.graph_module.graph)
-        remove_positive_factors(program.graph_module.graph)
-        self.nodes = list(program.graph_module.graph.nodes)
+        self.nodes = list(program.graph.nodes)
 
-    def graph(self) -> Graph:
-        """The graph of the whole program. Errors: LoweringError."""
-        results = self._results()
+    def graph(self, results: Mapping[str, fx.Node]) -> Graph:
+        """The graph that gives these results under their names. Errors: LoweringError."""
         self.builder = g = Builder(results)
         inputs = [node for node in self.nodes if node.op == "placeholder"]
         stored = self.program.state_dict | self.program.constants
@@ -69,24 +82,6 @@ class Reader:
             self._locate(node)
             names[self._output(node, names).name] = name
         return Graph(image.value, tuple(_finished(g.nodes, names)), tuple(results))
-
-    def _results(self) -> dict[str, fx.Node]:
-        """The tensors that the module returns, by name."""
-        (returned,) = self.nodes[-1].args
-        kept = []
-        for node, spec in zip(returned, self.program.graph_signature.output_specs, strict=True):
-            if spec.kind in (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION):
-                raise LoweringError(
-                    f"the network changes its buffer {spec.target!r} in evaluation; allowed: a forward pass that "
-                    "changes nothing. Change it in training only."
-                )
-            kept += [node] if spec.kind is OutputKind.USER_OUTPUT else []
-        tree = pytree.tree_unflatten(kept, self.program.call_spec.out_spec)
-        results: dict[str, fx.Node] = {}
-        for path, leaf in pytree.tree_leaves_with_path(tree):
-            if isinstance(leaf, fx.Node):
-                results[_output_name(path, results)] = leaf
-        return results
 
     def _locate(self, node: fx.Node) -> None:
         stack = node.meta.get("nn_module_stack") or {"": ("", "")}
@@ -119,7 +114,7 @@ class Reader:
         if target in MOVES:
             result = move(self.builder, args[0], lambda places: target(places, *args[1:], **kwargs))
         else:
-            args, kwargs = pytree.tree_map(self._settled, (args, kwargs))
+            args, kwargs = (args, kwargs) if target in MOVING else pytree.tree_map(self._settled, (args, kwargs))
             result = function_of_sign(target, args, kwargs) or self._lowered(target, args, kwargs)
         return self._typed(node, result)
 
@@ -175,9 +170,8 @@ def _needed(nodes: Sequence[fx.Node], results: Iterable[fx.Node]) -> Iterator[fx
 
 
 def _output_name(path: tuple[Any, ...], taken: Iterable[str]) -> str:
-    """``path``'s keys; with "output" before indices, and where there is no key."""
-    keys = [str(field) for key in path for field in vars(key).values()]
-    name = re.sub(r"\W+", "_", "_".join(keys), flags=re.ASCII)
+    """The keys on the way to a result; with "output" before an index, and where there is no key."""
+    name = re.sub(r"\W+", "_", pytree.keystr(path), flags=re.ASCII).strip("_")
     if not name or name[0].isdigit() or name == "input":
         name = f"output_{name}".rstrip("_")
     return next(free for free in (name + "_" * more for more in count()) if free not in taken)

@@ -17,7 +17,7 @@ def remove_straight_through(graph: fx.Graph) -> None:
         if node.target in _INVERSE and not node.kwargs:
             for inner, x in (node.args, node.args[::-1])[: 2 if node.target is aten.add.Tensor else 1]:
                 found = _cancelled(inner, x, _INVERSE[node.target])
-                if found is not None and found.meta["val"].shape == node.meta["val"].shape:
+                if found is not None and _like(found) == _like(node):
                     node.replace_all_uses_with(found)
 
 
@@ -35,6 +35,11 @@ def _cancelled(inner: Any, x: Any, inverse: Any) -> fx.Node | None:
         if detached and isinstance(q, fx.Node) and _attached(other) is not None and _attached(other) is _attached(x):
             return q
     return None
+
+
+def _like(node: fx.Node) -> tuple[Any, Any]:
+    value = node.meta["val"]
+    return value.shape, value.dtype
 
 
 def _attached(node: Any) -> fx.Node | None:

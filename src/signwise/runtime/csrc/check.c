@@ -55,7 +55,8 @@ static int sw_check_weight(sw_node *n, sw_value x, sw_value *out) {
 /* Whether constant `role` is absent, or has `dtype` and an element for each of `channels`. */
 static int sw_per_channel(const sw_node *n, int role, uint32_t dtype, int32_t channels) {
     const sw_constant *c = &n->constants[role];
-    return !c->data || (c->dtype == dtype && c->size[0] == channels && c->size[1] == 1 && c->size[2] == 1 && c->size[3] == 1);
+    const int flat = c->size[1] == 1 && c->size[2] == 1 && c->size[3] == 1;
+    return !c->data || (c->dtype == dtype && c->size[0] == channels && flat);
 }
 
 static int sw_has(const sw_node *n, int role) { return n->constants[role].data != 0; }
@@ -63,8 +64,8 @@ static int sw_has(const sw_node *n, int role) { return n->constants[role].data !
 static int sw_check_epilogue(const sw_model *model, const sw_node *n, sw_value made) {
     const int prelu = n->activation == SW_ACT_PRELU, integer = sw_has(n, SW_COUNT_THRESHOLD);
     const int32_t first = sw_value_at(model, n->output).kind;
-    const int signs = first == SW_SIGN || n->output_count == 2;
-    if (n->output_count == 2 && (first != SW_REAL || sw_value_at(model, n->output + 1).kind != SW_SIGN)) return SW_BAD_SHAPE;
+    const int both = n->output_count == 2, signs = both || first == SW_SIGN;
+    if (both && (first != SW_REAL || sw_value_at(model, n->output + 1).kind != SW_SIGN)) return SW_BAD_SHAPE;
     if (!sw_within(n->residual, 0, 1) || !sw_within(n->activation, SW_ACT_NONE, SW_ACT_PRELU)) return SW_BAD_ATTRIBUTE;
     if (!(n->low <= n->high)) return SW_BAD_ATTRIBUTE; /* so neither is NaN */
     for (int role = SW_SCALE; role <= SW_THRESHOLD; role++) {
@@ -124,8 +125,7 @@ static int sw_check_pad(const sw_node *n, sw_value x, sw_value *out) {
     for (int i = 0; i < 4; i++) {
         if (!sw_within(n->numbers[i], 0, SW_MAX_SIDE)) return SW_BAD_ATTRIBUTE;
     }
-    const uint32_t value = (uint32_t)n->numbers[4], plus = 0x3F800000, minus = 0xBF800000;
-    if (x.kind == SW_SIGN && value != plus && value != minus) return SW_BAD_ATTRIBUTE;
+    if (n->fill != n->fill || (x.kind == SW_SIGN && n->fill != 1 && n->fill != -1)) return SW_BAD_ATTRIBUTE;
     out->h = x.h + n->numbers[0] + n->numbers[2];
     out->w = x.w + n->numbers[1] + n->numbers[3];
     return SW_OK;
@@ -155,6 +155,7 @@ static int sw_check_concat(const sw_model *model, const sw_node *n, sw_value *ou
 
 /* What the node gives: `out` comes in as the first input and leaves as the output. */
 static int sw_infer(const sw_model *model, sw_node *n, sw_value declared, sw_value *out) {
+    const sw_constant *content = &n->constants[SW_CONTENT];
     const sw_value x = *out;
     int status;
     switch (n->op) {
@@ -175,10 +176,8 @@ static int sw_infer(const sw_model *model, sw_node *n, sw_value declared, sw_val
     case SW_UNARY:
         return sw_within(n->numbers[0], 0, SW_UNARY_COUNT - 1) ? SW_OK : SW_BAD_ATTRIBUTE;
     case SW_CONSTANT:
-        *out = (sw_value){SW_REAL, n->constants[SW_CONTENT].size[0], n->constants[SW_CONTENT].size[1],
-                          n->constants[SW_CONTENT].size[2], 0, 0};
-        return n->constants[SW_CONTENT].dtype == SW_FLOAT32 && n->constants[SW_CONTENT].size[3] == 1 ? SW_OK
-                                                                                                      : SW_BAD_CONSTANT;
+        *out = (sw_value){SW_REAL, content->size[0], content->size[1], content->size[2], 0, 0};
+        return content->dtype == SW_FLOAT32 && content->size[3] == 1 ? SW_OK : SW_BAD_CONSTANT;
     case SW_MEAN:
         if (!sw_within(n->numbers[0], 1, SW_AXIS_C | SW_AXIS_H | SW_AXIS_W)) return SW_BAD_ATTRIBUTE;
         if (n->numbers[0] & SW_AXIS_C) out->c = 1;
@@ -186,7 +185,8 @@ static int sw_infer(const sw_model *model, sw_node *n, sw_value declared, sw_val
         if (n->numbers[0] & SW_AXIS_W) out->w = 1;
         return SW_OK;
     case SW_RESIZE:
-        if (!sw_within(n->numbers[0], SW_NEAREST, SW_BILINEAR) || !sw_within(n->numbers[1], 0, 1)) return SW_BAD_ATTRIBUTE;
+        if (!sw_within(n->numbers[0], SW_NEAREST, SW_BILINEAR)) return SW_BAD_ATTRIBUTE;
+        if (!sw_within(n->numbers[1], 0, 1)) return SW_BAD_ATTRIBUTE;
         out->h = declared.h;
         out->w = declared.w;
         return SW_OK;
@@ -234,8 +234,10 @@ int sw_check_node(const sw_model *model, const sw_node *given, uint32_t index) {
     if (status) return status;
     if (!sw_same_shape(out, declared)) return SW_BAD_SHAPE;
     if (!info->epilogue) return declared.kind == kind ? SW_OK : SW_BAD_SHAPE;
-    if (node.residual && !sw_same_shape(out, sw_value_at(model, sw_input_of(&node, node.input_count - 1)))) return SW_BAD_SHAPE;
-    if (node.output_count == 2 && !sw_same_shape(out, sw_value_at(model, node.output + 1))) return SW_BAD_SHAPE;
+    const uint32_t last_input = sw_input_of(&node, node.input_count - 1);
+    const uint32_t last_output = node.output + node.output_count - 1;
+    if (node.residual && !sw_same_shape(out, sw_value_at(model, last_input))) return SW_BAD_SHAPE;
+    if (!sw_same_shape(out, sw_value_at(model, last_output))) return SW_BAD_SHAPE;
     return sw_check_epilogue(model, &node, out);
 }
 

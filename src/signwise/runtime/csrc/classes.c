@@ -1,7 +1,7 @@
 /* What a binary convolution starts counting from, so that padding and zero_point come out exactly.
  *
- * With n taps in all, S_in and S_out the sums of the weights of the taps inside and outside the map, and P the number of
- * differing bits where taps outside read as bits 0, that is +1:
+ * With n weights in all, S_in and S_out the sums of those at taps inside and outside the map, and P the number of bits
+ * that differ where taps outside read as bits 0, that is +1:
  *     sum over taps inside of x w  =  n - 2 P - S_out
  * The accumulator adds pad_value S_out and zero_point S_in, hence
  *     base = n + (pad_value - 1) S_out + zero_point S_in.
@@ -64,22 +64,24 @@ void sw_make_base(sw_bump *bump, const sw_node *node, const sw_geometry *g, sw_b
     int32_t *row_class = sw_take(bump, 4 * (uint64_t)g->out_h), *column_class = sw_take(bump, 4 * (uint64_t)g->out_w);
     const int32_t row_classes = sw_classify(&rows, one, row_class);
     const int32_t column_classes = sw_classify(&columns, one, column_class);
-    const int32_t channels = sw_padded_channels(g->out_c), taps = g->kernel_h * g->kernel_w, depth = g->in_c / g->groups;
-    const uint64_t classes = (uint64_t)row_classes * (uint64_t)column_classes, filter_bytes = (uint64_t)taps * (uint64_t)((depth + 7) / 8);
-    int32_t *base = sw_take(bump, 4 * (uint64_t)channels * classes), *sums = sw_take(bump, 4 * (uint64_t)taps);
+    const int32_t channels = sw_padded_channels(g->out_c), depth = g->in_c / g->groups;
+    const int32_t taps = g->kernel_h * g->kernel_w;
+    const uint64_t entries = (uint64_t)row_classes * (uint64_t)column_classes * (uint64_t)channels;
+    int32_t *base = sw_take(bump, 4 * entries), *sums = sw_take(bump, 4 * (uint64_t)taps);
     *layer = (sw_bconv){*g, 0, base, row_class, column_class, column_classes};
     if (!base) return;
-    for (uint64_t i = 0; i < classes * (uint64_t)channels; i++) base[i] = taps * depth;
+    for (uint64_t i = 0; i < entries; i++) base[i] = taps * depth;
     const sw_inside every_row = {0, g->kernel_h}, every_column = {0, g->kernel_w};
     for (int32_t c = 0; c < g->out_c && !one; c++) {
-        sw_sum_taps(node->constants[SW_WEIGHT].data + (uint64_t)c * filter_bytes, taps, depth, sums);
+        sw_sum_taps(node->constants[SW_WEIGHT].data + (int64_t)c * taps * ((depth + 7) / 8), taps, depth, sums);
         const int32_t all = sw_sum_inside(sums, g->kernel_w, every_row, every_column);
         for (int32_t r = 0, y = 0; r < row_classes; r++) {
             while (row_class[y] < r) y++;
             for (int32_t k = 0, x = 0; k < column_classes; k++) {
                 while (column_class[x] < k) x++;
                 const int32_t in = sw_sum_inside(sums, g->kernel_w, sw_inside_at(&rows, y), sw_inside_at(&columns, x));
-                base[(uint64_t)(r * column_classes + k) * (uint64_t)channels + (uint64_t)c] += (pad_value - 1) * (all - in) + zero_point * in;
+                int32_t *entry = base + ((int64_t)r * column_classes + k) * channels + c;
+                *entry += (pad_value - 1) * (all - in) + zero_point * in;
             }
         }
     }

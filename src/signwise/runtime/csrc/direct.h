@@ -40,6 +40,12 @@ static void sw_direct_tiles(const sw_direct_layout *l, const float *const *x, co
     const size_t block = (size_t)l->taps * SW_TILE_CHANNELS;
     const int32_t single = n % SW_TILE_PIXELS == 1, whole = n - single;
     int32_t b = 0;
+    for (; b + SW_TILE_BLOCKS <= blocks; b += SW_TILE_BLOCKS) {
+        for (int32_t p = 0; p < whole; p += SW_TILE_PIXELS) {
+            sw_direct_tile(l, x + p, offset, w + (size_t)b * block, out + p * 64 + b * SW_TILE_CHANNELS, SW_TILE_PIXELS,
+                           SW_TILE_BLOCKS);
+        }
+    }
     for (; b < blocks; b++) {
         for (int32_t p = 0; p < whole; p += SW_TILE_PIXELS) {
             sw_direct_tile(l, x + p, offset, w + (size_t)b * block, out + p * 64 + b * SW_TILE_CHANNELS, SW_TILE_PIXELS, 1);
@@ -89,7 +95,8 @@ static void sw_copy_row(const sw_geometry *g, const sw_direct_layout *l, const f
     for (int32_t i = 0; i < n; i++, x += lanes, row += g->in_c) {
         for (int32_t c = 0; c < lanes; c += SW_FLOATS) sw_storef(row + c, sw_loadf(x + c));
     }
-    memset(row, 0, (size_t)(lanes - g->in_c) * 4); /* a pixel's last lanes went beyond it, and hold anything */
+    /* The last pixel's vectors went beyond it, and hold anything there. */
+    memset(row, 0, (size_t)(sw_ceil(lanes, SW_FLOATS) * SW_FLOATS - g->in_c) * 4);
 }
 
 /* Sums of n pixels and the channels c0 <= c < c0 + 64 into the tile. */
@@ -149,7 +156,7 @@ static void sw_direct_conv(const sw_conv *layer, const sw_epilogue *shared, cons
             }
             for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
                 sw_direct_sums(layer, &l, &m, at, n, c0);
-                sw_epilogue_run(&e, m.tile, 64, (int64_t)y0 * g->out_w + p0, n, g->out_c, c0);
+                sw_epilogue_reals(&e, m.tile, 64, (int64_t)y0 * g->out_w + p0, n, g->out_c, c0);
             }
         }
     }

@@ -34,7 +34,7 @@ static inline sw_direct_layout sw_direct_of(const sw_geometry *g) {
     const int whole_row = g->groups == 1 && g->dilation_w == 1;
     l.runs = whole_row ? g->kernel_h : g->kernel_h * g->kernel_w;
     l.run = l.taps / l.runs;
-    l.rows = sw_band_rows(g, SW_GROUP_PIXELS, g->out_w);
+    l.rows = sw_band_rows(g, 4 * SW_GROUP_PIXELS, g->out_w);
     return l;
 }
 

@@ -21,10 +21,16 @@ extern const sw_kernels sw_scalar;
 static int sw_always(void) { return 1; }
 
 #if defined(SW_AVX2) || defined(SW_SSE)
-enum { SW_CPU_SSSE3 = 1 << 9, SW_CPU_FMA = 1 << 12, SW_CPU_SSE41 = 1 << 19, SW_CPU_POPCNT = 1 << 23,
-       SW_CPU_OSXSAVE = 1 << 27, SW_CPU_AVX = 1 << 28, SW_CPU_AVX2 = 1 << 5 };
-
 /* Bits of cpuid leaf 1 (ecx) or 7 (ebx). The compilers' own query needs a runtime that zig does not have. */
+enum {
+    SW_CPU_SSSE3 = 1 << 9,
+    SW_CPU_FMA = 1 << 12,
+    SW_CPU_SSE41 = 1 << 19,
+    SW_CPU_OSXSAVE = 1 << 27,
+    SW_CPU_AVX = 1 << 28,
+    SW_CPU_AVX2 = 1 << 5,
+};
+
 static int sw_cpu_has(uint32_t leaf, uint32_t wanted) {
     uint32_t a, b, c, d;
     if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d)) return 0;
@@ -33,12 +39,13 @@ static int sw_cpu_has(uint32_t leaf, uint32_t wanted) {
 #endif
 
 #ifdef SW_SSE
-static int sw_has_sse(void) { return sw_cpu_has(1, SW_CPU_SSSE3 | SW_CPU_SSE41 | SW_CPU_POPCNT); }
+static int sw_has_sse(void) { return sw_cpu_has(1, SW_CPU_SSSE3 | SW_CPU_SSE41); }
 #endif
 
 #ifdef SW_AVX2
 static int sw_has_avx2(void) {
-    if (!sw_cpu_has(1, SW_CPU_FMA | SW_CPU_POPCNT | SW_CPU_OSXSAVE | SW_CPU_AVX) || !sw_cpu_has(7, SW_CPU_AVX2)) return 0;
+    if (!sw_cpu_has(1, SW_CPU_FMA | SW_CPU_OSXSAVE | SW_CPU_AVX)) return 0;
+    if (!sw_cpu_has(7, SW_CPU_AVX2)) return 0;
     uint32_t low, high; /* whether the system keeps the wide registers */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (low & 6) == 6;
@@ -70,7 +77,8 @@ static int sw_same_name(const char *a, const char *b) {
 
 const sw_kernels *sw_find_target(const char *name) {
     for (int i = 0; i < SW_TARGETS; i++) {
-        if ((!name || sw_same_name(name, sw_targets[i].kernels->name)) && sw_targets[i].runs()) return sw_targets[i].kernels;
+        const sw_kernels *kernels = sw_targets[i].kernels;
+        if ((!name || sw_same_name(name, kernels->name)) && sw_targets[i].runs()) return kernels;
     }
     return 0;
 }

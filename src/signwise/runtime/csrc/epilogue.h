@@ -5,102 +5,170 @@
 
 #include "kernels.h"
 
-/* Pixels handled at a time: they share the loads of constants, and the questions of what the epilogue holds. */
-enum { SW_UNROLL = 4 };
+/* Work is done on SW_PIXELS pixels times SW_VECTORS vectors of channels, or where there are fewer channels on so many
+ * pixels times one vector: pixels share the loads of constants, and all share the questions of what the epilogue holds. */
+enum { SW_NARROW_PIXELS = SW_PIXELS * SW_VECTORS };
+
+static inline int sw_is_narrow(int32_t channels) { return sw_lanes(channels) < SW_VECTORS * SW_FLOATS; }
 
 /* The accumulators of neighbouring pixels and 64 channels, `pitch` elements from pixel to pixel: real ones as they are,
  * or numbers of differing bits c, which mean base - 2 c. */
 typedef struct {
     const float *real;
     const uint16_t *count16;
-    const int32_t *count32, *base[SW_UNROLL];
+    const int32_t *count32, *base[SW_NARROW_PIXELS];
     int64_t pitch;
 } sw_accumulators;
 
-SW_INLINE sw_vi sw_accumulator(const sw_accumulators *a, int p, int32_t i) {
+/* What is worked on: vectors from channel c on, number i of its block, and `left` lanes in all. `at` is the channel's place
+ * in a real value, which has `lanes` lanes a pixel. */
+typedef struct {
+    int32_t c, i, left;
+    int64_t at, lanes;
+} sw_spot;
+
+SW_INLINE sw_vi sw_accumulator(const sw_accumulators *a, int32_t i, int p) {
     const int64_t at = p * a->pitch + i;
     const sw_vi count = a->count16 ? sw_load16to32(a->count16 + at) : sw_load32(a->count32 + at);
     return sw_sub32(sw_sub32(sw_load32(a->base[p] + i), count), count);
 }
 
-/* Everything but the comparison, for `n` pixels and the vector of channels c0 + i; `at` is its place in a real value. */
-SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a, int64_t at, int64_t lanes, int32_t c0,
-                                 int32_t i, const int n, sw_vf *v) {
-    const int32_t c = c0 + i;
-    for (int p = 0; p < n; p++) v[p] = a->real ? sw_loadf(a->real + p * a->pitch + i) : sw_to_float(sw_accumulator(a, p, i));
+/* Everything but the comparison, for n pixels and m vectors: v[p][k]. */
+SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m,
+                                 sw_vf v[SW_NARROW_PIXELS][SW_VECTORS]) {
+    for (int k = 0; k < m; k++) {
+        const int32_t i = s.i + k * SW_FLOATS;
+        for (int p = 0; p < n; p++) v[p][k] = a->real ? sw_loadf(a->real + p * a->pitch + i) : sw_to_float(sw_accumulator(a, i, p));
+    }
     if (e->scale) {
-        const sw_vf scale = sw_loadf(e->scale + c), shift = sw_loadf(e->shift + c);
-        for (int p = 0; p < n; p++) v[p] = sw_addf(sw_mulf(v[p], scale), shift);
+        for (int k = 0; k < m; k++) {
+            const sw_vf scale = sw_loadf(e->scale + s.c + k * SW_FLOATS), shift = sw_loadf(e->shift + s.c + k * SW_FLOATS);
+            for (int p = 0; p < n; p++) v[p][k] = sw_addf(sw_mulf(v[p][k], scale), shift);
+        }
     }
     if (e->residual) {
-        for (int p = 0; p < n; p++) v[p] = sw_addf(v[p], sw_loadf(e->residual + at + p * lanes));
+        for (int p = 0; p < n; p++) {
+            for (int k = 0; k < m; k++) v[p][k] = sw_addf(v[p][k], sw_loadf(e->residual + s.at + p * s.lanes + k * SW_FLOATS));
+        }
     }
     if (e->activation == SW_ACT_CLAMP) {
         const sw_vf low = sw_setf(e->low), high = sw_setf(e->high);
-        for (int p = 0; p < n; p++) v[p] = sw_at_most(sw_at_least(v[p], low), high);
-    } else if (e->activation == SW_ACT_PRELU) {
-        const sw_vf slope = sw_loadf(e->slope + c);
         for (int p = 0; p < n; p++) {
-            if (e->before) v[p] = sw_addf(v[p], sw_loadf(e->before + c));
-            v[p] = sw_if_negative(v[p], sw_mulf(v[p], slope));
-            if (e->after) v[p] = sw_addf(v[p], sw_loadf(e->after + c));
+            for (int k = 0; k < m; k++) v[p][k] = sw_at_most(sw_at_least(v[p][k], low), high);
+        }
+    } else if (e->activation == SW_ACT_PRELU) {
+        for (int k = 0; k < m; k++) {
+            const int32_t c = s.c + k * SW_FLOATS;
+            for (int p = 0; p < n; p++) {
+                if (e->before) v[p][k] = sw_addf(v[p][k], sw_loadf(e->before + c));
+                v[p][k] = sw_if_negative(v[p][k], sw_mulf(v[p][k], sw_loadf(e->slope + c)));
+                if (e->after) v[p][k] = sw_addf(v[p][k], sw_loadf(e->after + c));
+            }
         }
     }
     if (e->real) {
-        for (int p = 0; p < n; p++) sw_storef(e->real + at + p * lanes, v[p]);
+        for (int p = 0; p < n; p++) {
+            float *to = e->real + s.at + p * s.lanes;
+            if (m == 1) sw_storef_some(to, v[p][0], s.left);
+            for (int k = 0; k < m && m > 1; k++) sw_storef(to + k * SW_FLOATS, v[p][k]);
+        }
     }
 }
 
-/* Channels c0 <= c < c0 + 64, as far as there are `channels`, of `n` pixels from `pixel` on. */
-SW_INLINE void sw_epilogue_pixels(const sw_epilogue *e, const sw_accumulators *a, int64_t pixel, const int n,
+SW_INLINE uint64_t sw_bits_of(const sw_mask *mask, const int m) { return m == 1 ? sw_bits(mask[0]) : sw_bits_all(mask); }
+
+/* A bit for each channel of m vectors: v below its threshold, or above it where flip's bit is set. */
+SW_INLINE void sw_count_signs(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m,
+                              uint64_t flip, uint64_t bits[SW_NARROW_PIXELS]) {
+    for (int p = 0; p < n; p++) {
+        sw_vi v[SW_VECTORS];
+        sw_mask mask[SW_VECTORS];
+        for (int k = 0; k < m; k++) v[k] = sw_accumulator(a, s.i + k * SW_FLOATS, p);
+        for (int k = 0; k < m; k++) mask[k] = sw_greater32(sw_load32(e->count_threshold + s.c + k * SW_FLOATS), v[k]);
+        bits[p] = sw_bits_of(mask, m) & ~flip;
+        if (!flip) continue;
+        for (int k = 0; k < m; k++) mask[k] = sw_greater32(v[k], sw_load32(e->count_threshold + s.c + k * SW_FLOATS));
+        bits[p] |= sw_bits_of(mask, m) & flip;
+    }
+}
+
+SW_INLINE void sw_signs(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m, uint64_t flip,
+                        uint64_t bits[SW_NARROW_PIXELS]) {
+    sw_vf v[SW_NARROW_PIXELS][SW_VECTORS];
+    sw_epilogue_steps(e, a, s, n, m, v);
+    if (!e->bits) return;
+    for (int p = 0; p < n; p++) {
+        sw_mask mask[SW_VECTORS];
+        for (int k = 0; k < m; k++) mask[k] = sw_not_ge(v[p][k], sw_loadf(e->threshold + s.c + k * SW_FLOATS));
+        bits[p] = sw_bits_of(mask, m) & ~flip;
+        if (!flip) continue;
+        for (int k = 0; k < m; k++) mask[k] = sw_not_le(v[p][k], sw_loadf(e->threshold + s.c + k * SW_FLOATS));
+        bits[p] |= sw_bits_of(mask, m) & flip;
+    }
+}
+
+SW_INLINE void sw_finish(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m,
+                         uint64_t flip, uint64_t bits[SW_NARROW_PIXELS]) {
+    if (e->count_threshold) {
+        sw_count_signs(e, a, s, n, m, flip, bits);
+    } else {
+        sw_signs(e, a, s, n, m, flip, bits);
+    }
+}
+
+/* Channels c0 <= c < c0 + 64, as far as there are `channels`, of n pixels from `pixel` on, m vectors at a time. */
+SW_INLINE void sw_epilogue_pixels(const sw_epilogue *e, const sw_accumulators *a, int64_t pixel, const int n, const int m,
                                   int32_t channels, int32_t c0) {
     const int32_t lanes = sw_lanes(channels), end = lanes - c0 < 64 ? lanes - c0 : 64;
     const uint64_t flip = e->bits ? e->flip[c0 / 64] : 0;
-    uint64_t below[SW_UNROLL] = {0}, above[SW_UNROLL] = {0};
-    for (int32_t i = 0; i < end; i += SW_FLOATS) {
-        sw_vf v[SW_UNROLL];
-        if (e->count_threshold) {
-            const sw_vi t = sw_load32(e->count_threshold + c0 + i);
-            for (int p = 0; p < n; p++) {
-                const sw_vi acc = sw_accumulator(a, p, i);
-                below[p] |= (uint64_t)sw_bits_greater32(t, acc) << i;
-                above[p] |= (uint64_t)sw_bits_greater32(acc, t) << i;
-            }
-            continue;
+    uint64_t word[SW_NARROW_PIXELS] = {0}, bits[SW_NARROW_PIXELS] = {0};
+    sw_spot s = {c0, 0, end, pixel * lanes + c0, lanes};
+    while (s.left > 0) {
+        const int32_t step = s.left >= m * SW_FLOATS ? m * SW_FLOATS : SW_FLOATS;
+        if (m > 1 && step > SW_FLOATS) {
+            sw_finish(e, a, s, n, m, flip >> s.i, bits);
+        } else {
+            sw_finish(e, a, s, n, 1, flip >> s.i, bits);
         }
-        sw_epilogue_steps(e, a, pixel * lanes + c0 + i, lanes, c0, i, n, v);
-        if (!e->bits) continue;
-        const sw_vf t = sw_loadf(e->threshold + c0 + i);
-        for (int p = 0; p < n; p++) below[p] |= (uint64_t)sw_bits_not_ge(v[p], t) << i;
-        if (!flip) continue;
-        for (int p = 0; p < n; p++) above[p] |= (uint64_t)sw_bits_not_le(v[p], t) << i;
+        for (int p = 0; p < n; p++) word[p] |= bits[p] << s.i;
+        s.c += step;
+        s.i += step;
+        s.at += step;
+        s.left -= step;
     }
     if (!e->bits) return;
     const uint64_t valid = channels - c0 < 64 ? ((uint64_t)1 << (channels - c0)) - 1 : ~(uint64_t)0;
-    for (int p = 0; p < n; p++) {
-        e->bits[(pixel + p) * sw_words(channels) + c0 / 64] = ((below[p] & ~flip) | (above[p] & flip)) & valid;
+    uint64_t *to = e->bits + pixel * sw_words(channels) + c0 / 64;
+    for (int p = 0; p < n; p++) to[p * sw_words(channels)] = word[p] & valid;
+}
+
+/* n pixels at a time, m vectors at a time. Returns how many were done. */
+SW_INLINE int64_t sw_epilogue_run(const sw_epilogue *e, const float *real, int64_t pitch, int64_t pixel, int64_t p,
+                                  int64_t count, const int n, const int m, int32_t channels, int32_t c0) {
+    for (; p + n <= count; p += n) {
+        const sw_accumulators a = {.real = real + p * pitch, .pitch = pitch};
+        sw_epilogue_pixels(e, &a, pixel + p, n, m, channels, c0);
     }
+    return p;
 }
 
 /* `count` pixels whose accumulators, in `real`, lie `pitch` floats apart. */
-SW_INLINE void sw_epilogue_run(const sw_epilogue *e, const float *real, int64_t pitch, int64_t pixel, int64_t count,
-                               int32_t channels, int32_t c0) {
+static void sw_epilogue_reals(const sw_epilogue *e, const float *real, int64_t pitch, int64_t pixel, int64_t count,
+                              int32_t channels, int32_t c0) {
     int64_t p = 0;
-    for (; p + SW_UNROLL <= count; p += SW_UNROLL) {
-        const sw_accumulators a = {.real = real + p * pitch, .pitch = pitch};
-        sw_epilogue_pixels(e, &a, pixel + p, SW_UNROLL, channels, c0);
+    if (sw_is_narrow(channels - c0)) {
+        p = sw_epilogue_run(e, real, pitch, pixel, p, count, SW_NARROW_PIXELS, 1, channels, c0);
+    } else {
+        p = sw_epilogue_run(e, real, pitch, pixel, p, count, SW_PIXELS, SW_VECTORS, channels, c0);
     }
-    for (; p < count; p++) {
-        const sw_accumulators a = {.real = real + p * pitch};
-        sw_epilogue_pixels(e, &a, pixel + p, 1, channels, c0);
-    }
+    sw_epilogue_run(e, real, pitch, pixel, p, count, 1, SW_VECTORS, channels, c0);
 }
 
 /* sw_kernels.epilogue */
 static void sw_epilogue_alone(const sw_epilogue *shared, const float *v, int32_t channels, int64_t first, int64_t count) {
     const sw_epilogue e = *shared;
     for (int32_t c0 = 0; c0 < channels; c0 += 64) {
-        sw_epilogue_run(&e, v + c0, sw_lanes(channels), first, count, channels, c0);
+        sw_epilogue_reals(&e, v + c0, sw_lanes(channels), first, count, channels, c0);
     }
 }
 

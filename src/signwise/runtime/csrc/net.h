@@ -29,6 +29,7 @@ struct sw_step {
         int32_t numbers[6];
     } as;
     int32_t divisor;      /* of avg_pool, 0 for the taps inside */
+    float fill;           /* of pad */
     sw_epilogue epilogue; /* its constants; the rest is filled in when the step runs */
     int32_t plain;        /* the epilogue does nothing: real in, real out, or sign in, sign out */
     const void *data;     /* of `constant` and `channels` */
@@ -59,9 +60,13 @@ static inline const sw_place *sw_place_in(const sw_step *s, const sw_call *call,
     return &call->net->places[s->inputs[i]];
 }
 
-static inline const sw_place *sw_place_out(const sw_step *s, const sw_call *call) { return &call->net->places[s->output]; }
+static inline const sw_place *sw_place_out(const sw_step *s, const sw_call *call) {
+    return &call->net->places[s->output];
+}
 
-static inline float *sw_reals(const sw_call *call, const sw_place *place) { return (float *)(call->arena + place->offset); }
+static inline float *sw_reals(const sw_call *call, const sw_place *place) {
+    return (float *)(call->arena + place->offset);
+}
 
 static inline uint64_t *sw_signs_at(const sw_call *call, const sw_place *place) {
     return (uint64_t *)(call->arena + place->offset);

@@ -14,7 +14,7 @@ enum {
     SW_STEP_BYTES = 3 * 64, /* weights of a step */
     SW_CHUNK = 21,          /* steps whose counts fit 8 bits: 21 * 12 = 252 */
     SW_SEGMENT = 260,       /* chunks whose counts fit 16 bits: 260 * 252 = 65520 */
-    SW_BAND_PAIRS = 64,     /* pairs of output pixels worked on together, more or less */
+    SW_BAND_PAIRS = 96,     /* pairs of output pixels worked on together, more or less */
 };
 
 typedef struct {

@@ -14,7 +14,8 @@
 #include "pair_layout.h"
 #include "pair_tables.h"
 
-enum { SW_BLOCK_VECTORS = 64 / SW_BYTES };
+/* Fewer channels leave registers for more pairs. */
+enum { SW_BLOCK_VECTORS = 64 / SW_BYTES, SW_NARROW_PAIRS = 4, SW_MOST_PAIRS = SW_TILE_PAIRS > 4 ? SW_TILE_PAIRS : 4 };
 
 /* Adds a chunk's counts of one pair to its 16-bit sums, [2 pixels][64 channels]; a vector's even bytes hold the first
  * half of its channels. */
@@ -31,41 +32,42 @@ SW_INLINE void sw_flush(sw_vi all, sw_vi high, uint16_t *sums, int first) {
     }
 }
 
-/* A chunk: `steps` steps for SW_TILE_PAIRS pairs, whose planes start at `pair`, and 64 channels. */
-SW_INLINE void sw_pair_tile(const char *const pair[SW_TILE_PAIRS], const int32_t *offset, const uint8_t *weights,
+/* A chunk: `steps` steps for `pairs` pairs, whose planes start at `pair`, and the first `vectors` vectors of channels. */
+SW_INLINE void sw_pair_tile(const char *const *pair, const int pairs, const int vectors, const int32_t *offset, const uint8_t *weights,
                             int32_t steps, uint16_t *sums, int first) {
-    sw_vi all[SW_TILE_PAIRS][SW_BLOCK_VECTORS], high[SW_TILE_PAIRS][SW_BLOCK_VECTORS];
-    for (int p = 0; p < SW_TILE_PAIRS; p++) {
-        for (int v = 0; v < SW_BLOCK_VECTORS; v++) all[p][v] = high[p][v] = sw_zero();
+    sw_vi all[SW_MOST_PAIRS][SW_BLOCK_VECTORS], high[SW_MOST_PAIRS][SW_BLOCK_VECTORS];
+    for (int p = 0; p < pairs; p++) {
+        for (int v = 0; v < vectors; v++) all[p][v] = high[p][v] = sw_zero();
     }
     for (int32_t s = 0; s < steps; s++, weights += SW_STEP_BYTES) {
-        sw_vi t[SW_TILE_PAIRS][SW_BLOCK_VECTORS];
+        sw_vi t[SW_MOST_PAIRS][SW_BLOCK_VECTORS];
         for (int k = 0; k < 3; k++) {
-            sw_vi table[SW_TILE_PAIRS];
-            for (int p = 0; p < SW_TILE_PAIRS; p++) {
+            sw_vi table[SW_MOST_PAIRS];
+            for (int p = 0; p < pairs; p++) {
                 table[p] = sw_table((const char *)sw_tables + ((const uint16_t *)(pair[p] + offset[s]))[k]);
             }
-            for (int v = 0; v < SW_BLOCK_VECTORS; v++) {
+            for (int v = 0; v < vectors; v++) {
                 sw_vi w = sw_load(weights + k * 64 + v * SW_BYTES);
                 SW_KEEP(w);
-                for (int p = 0; p < SW_TILE_PAIRS; p++) {
+                for (int p = 0; p < pairs; p++) {
                     const sw_vi found = sw_lookup(table[p], w);
-                    t[p][v] = k ? sw_add8(t[p][v], found) : found;
-                    SW_KEEP(t[p][v]);
+                    if (k) {
+                        sw_add8_to(&t[p][v], found);
+                    } else {
+                        t[p][v] = found;
+                    }
                 }
             }
         }
-        for (int p = 0; p < SW_TILE_PAIRS; p++) {
-            for (int v = 0; v < SW_BLOCK_VECTORS; v++) {
-                all[p][v] = sw_add8(all[p][v], t[p][v]);
-                high[p][v] = sw_add8(high[p][v], sw_shr16_4(t[p][v]));
-                SW_KEEP(all[p][v]);
-                SW_KEEP(high[p][v]);
+        for (int p = 0; p < pairs; p++) {
+            for (int v = 0; v < vectors; v++) {
+                sw_add8_to(&all[p][v], t[p][v]);
+                sw_add8_to(&high[p][v], sw_shr16_4(t[p][v]));
             }
         }
     }
-    for (int p = 0; p < SW_TILE_PAIRS; p++) {
-        for (int v = 0; v < SW_BLOCK_VECTORS; v++) sw_flush(all[p][v], high[p][v], sums + p * 128 + v * SW_BYTES, first);
+    for (int p = 0; p < pairs; p++) {
+        for (int v = 0; v < vectors; v++) sw_flush(all[p][v], high[p][v], sums + p * 128 + v * SW_BYTES, first);
     }
 }
 

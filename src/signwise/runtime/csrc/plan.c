@@ -8,29 +8,29 @@ enum {
 };
 
 const sw_operation_info sw_operations[SW_OP_COUNT] = {
-    /*                 name     inputs kernel window numbers epilogue reads     gives  roles */
-    [SW_BCONV] = {"bconv", 1, 0, 1, 3, 1, SW_SIGNS, SW_REAL, 1 << SW_WEIGHT},
-    [SW_CONV] = {"conv", 1, 0, 1, 1, 1, SW_REALS, SW_REAL, 1 << SW_WEIGHT},
-    [SW_MAX_POOL] = {"max_pool", 1, 1, 1, 0, 1, SW_ANY, SW_REAL, 0},
-    [SW_AVG_POOL] = {"avg_pool", 1, 1, 1, 1, 1, SW_REALS, SW_REAL, 0},
-    [SW_MAP] = {"map", 1, 0, 0, 0, 1, SW_ANY, SW_REAL, 0},
-    [SW_ADD] = {"add", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_SUB] = {"sub", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_MUL] = {"mul", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_DIV] = {"div", 2, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_UNARY] = {"unary", 1, 0, 0, 1, 0, SW_REALS, SW_REAL, 0},
-    [SW_CONSTANT] = {"constant", 0, 0, 0, 0, 0, SW_ANY, SW_REAL, 1 << SW_CONTENT},
-    [SW_MEAN] = {"mean", 1, 0, 0, 1, 0, SW_REALS, SW_REAL, 0},
-    [SW_RESIZE] = {"resize", 1, 0, 0, 2, 0, SW_REALS, SW_REAL, 0},
-    [SW_PAD] = {"pad", 1, 0, 0, 5, 0, SW_ANY, -1, 0},
-    [SW_SLICE] = {"slice", 1, 0, 0, 6, 0, SW_ANY, -1, 0},
-    [SW_CHANNELS] = {"channels", 1, 0, 0, 0, 0, SW_REALS, SW_REAL, 1 << SW_INDEX},
-    [SW_CONCAT] = {"concat", -1, 0, 0, 0, 0, SW_ANY, -1, 0},
-    [SW_FLATTEN] = {"flatten", 1, 0, 0, 0, 0, SW_ANY, -1, 0},
-    [SW_RESHAPE] = {"reshape", 1, 0, 0, 0, 0, SW_ANY, -1, 0},
+    /*                 name     inputs kernel window numbers fill epilogue reads     gives  roles */
+    [SW_BCONV] = {"bconv", 1, 0, 1, 3, 0, 1, SW_SIGNS, SW_REAL, 1 << SW_WEIGHT},
+    [SW_CONV] = {"conv", 1, 0, 1, 1, 0, 1, SW_REALS, SW_REAL, 1 << SW_WEIGHT},
+    [SW_MAX_POOL] = {"max_pool", 1, 1, 1, 0, 0, 1, SW_ANY, SW_REAL, 0},
+    [SW_AVG_POOL] = {"avg_pool", 1, 1, 1, 1, 0, 1, SW_REALS, SW_REAL, 0},
+    [SW_MAP] = {"map", 1, 0, 0, 0, 0, 1, SW_ANY, SW_REAL, 0},
+    [SW_ADD] = {"add", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_SUB] = {"sub", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_MUL] = {"mul", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_DIV] = {"div", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_UNARY] = {"unary", 1, 0, 0, 1, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_CONSTANT] = {"constant", 0, 0, 0, 0, 0, 0, SW_ANY, SW_REAL, 1 << SW_CONTENT},
+    [SW_MEAN] = {"mean", 1, 0, 0, 1, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_RESIZE] = {"resize", 1, 0, 0, 2, 0, 0, SW_REALS, SW_REAL, 0},
+    [SW_PAD] = {"pad", 1, 0, 0, 4, 1, 0, SW_ANY, -1, 0},
+    [SW_SLICE] = {"slice", 1, 0, 0, 6, 0, 0, SW_ANY, -1, 0},
+    [SW_CHANNELS] = {"channels", 1, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 1 << SW_INDEX},
+    [SW_CONCAT] = {"concat", -1, 0, 0, 0, 0, 0, SW_ANY, -1, 0},
+    [SW_FLATTEN] = {"flatten", 1, 0, 0, 0, 0, 0, SW_ANY, -1, 0},
+    [SW_RESHAPE] = {"reshape", 1, 0, 0, 0, 0, 0, SW_ANY, -1, 0},
 };
 
-/* --- where the sections lie ----------------------------------------------------------------------------------------- */
+/* --- where the sections lie --------------------------------------------------------------------------------------- */
 
 static const uint8_t *sw_values_of(const sw_model *m) { return m->plan + SW_HEADER_BYTES; }
 static const uint8_t *sw_constants_of(const sw_model *m) { return sw_values_of(m) + SW_VALUE_BYTES * m->values; }
@@ -64,7 +64,7 @@ uint32_t sw_output(const sw_model *model, uint32_t index, int32_t shape[3]) {
     return sw_described(model, sw_output_at(model, index), shape);
 }
 
-/* --- the walk over the nodes ---------------------------------------------------------------------------------------- */
+/* --- the walk over the nodes -------------------------------------------------------------------------------------- */
 
 sw_cursor sw_begin(const sw_model *model) {
     return (sw_cursor){.model = model, .word = model->outputs, .value = 1, .data = sw_data_from(model)};
@@ -94,10 +94,11 @@ static int sw_read_constant(sw_cursor *cursor, sw_node *node, uint32_t *last_rol
     return SW_OK;
 }
 
-static float sw_as_float(int32_t word) {
-    float number;
-    memcpy(&number, &word, 4);
-    return number;
+/* A float64, as it is used. */
+static float sw_number(const uint8_t *at) {
+    double number;
+    memcpy(&number, at, 8);
+    return (float)number;
 }
 
 /* The words of a node behind its inputs. */
@@ -111,11 +112,12 @@ static void sw_read_attributes(const sw_operation_info *info, const uint8_t *at,
     }
     for (int i = 0; info->window && i < 8; i++, at += 4) *window[i] = (int32_t)sw_word(at);
     for (int i = 0; i < info->numbers; i++, at += 4) node->numbers[i] = (int32_t)sw_word(at);
+    if (info->fill) node->fill = sw_number(at);
     if (info->epilogue) {
         node->residual = (int32_t)sw_word(at);
         node->activation = (int32_t)sw_word(at + 4);
-        node->low = sw_as_float((int32_t)sw_word(at + 8));
-        node->high = sw_as_float((int32_t)sw_word(at + 12));
+        node->low = sw_number(at + 8);
+        node->high = sw_number(at + 16);
     }
 }
 
@@ -130,7 +132,8 @@ int sw_next(sw_cursor *cursor, sw_node *node) {
     node->constant_count = sw_word(at + 12);
     if (node->op >= SW_OP_COUNT) return SW_BAD_OPERATION;
     const sw_operation_info *info = &sw_operations[node->op];
-    const uint32_t attributes = 2u * info->kernel + 8u * info->window + info->numbers + 4u * info->epilogue;
+    const uint32_t attributes =
+        2u * info->kernel + 8u * info->window + info->numbers + 2u * info->fill + 6u * info->epilogue;
     cursor->word += SW_NODE_WORDS;
     if (model->words - cursor->word < attributes || model->words - cursor->word - attributes < node->input_count ||
         model->values - cursor->value < node->output_count ||
@@ -158,11 +161,13 @@ const char *sw_operation(const sw_model *model, uint32_t index) {
     return sw_operations[node.op].name;
 }
 
-/* --- the whole file ------------------------------------------------------------------------------------------------- */
+/* --- the whole file ----------------------------------------------------------------------------------------------- */
 
 static int sw_read_header(const uint8_t *plan, uint64_t length, sw_model *model) {
     static const uint8_t magic[8] = {0x89, 'S', 'W', 'N', '\r', '\n', 0x1A, '\n'};
-    if (length < 8 || memcmp(plan, magic, 8) != 0) return SW_BAD_MAGIC;
+    for (uint64_t i = 0; i < 8; i++) {
+        if (i >= length || plan[i] != magic[i]) return SW_BAD_MAGIC;
+    }
     if (length < SW_HEADER_BYTES) return SW_BAD_LENGTH;
     if (sw_word(plan + 8) != SW_FORMAT_VERSION) return SW_BAD_VERSION;
     uint64_t said;
@@ -223,7 +228,9 @@ static int sw_check_nodes(sw_model *model) {
         const uint32_t index = model->failed = cursor.node;
         int status = sw_next(&cursor, &node);
         if (!status) status = sw_check_node(model, &node, index);
-        for (uint32_t i = 0; !status && i < node.output_count; i++) status = sw_check_slot(model, node.output + i, index);
+        for (uint32_t i = 0; !status && i < node.output_count; i++) {
+            status = sw_check_slot(model, node.output + i, index);
+        }
         if (status) return status;
     }
     model->failed = 0;

@@ -29,15 +29,15 @@ typedef struct {
     int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dilation_h, dilation_w;
     int32_t numbers[6];
     int32_t residual, activation;
-    float low, high;
+    float low, high, fill;
     sw_constant constants[SW_ROLE_COUNT];
 } sw_node;
 
-/* What an operation has in the file; the order of its words is kernel, window, numbers, epilogue. */
+/* What an operation has in the file; the order of its words is kernel, window, numbers, fill, epilogue. */
 typedef struct {
     const char *name;
     int8_t inputs; /* -1: one or more */
-    uint8_t kernel, window, numbers, epilogue;
+    uint8_t kernel, window, numbers, fill, epilogue;
     uint8_t reads;  /* kinds it takes, as bits 1 << kind */
     int8_t gives;   /* kind it makes; -1: that of its input. Behind an epilogue it is free. */
     uint32_t roles; /* constants it must have, as bits */

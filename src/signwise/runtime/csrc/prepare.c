@@ -132,6 +132,7 @@ static void sw_make_step(sw_bump *bump, const sw_model *model, const sw_node *no
         step->divisor = node->numbers[0];
     } else {
         memcpy(step->as.numbers, node->numbers, sizeof node->numbers);
+        step->fill = node->fill;
     }
     if (node->op == SW_CHANNELS) step->data = sw_padded_copy(bump, &node->constants[SW_INDEX]);
     if (node->op == SW_CONSTANT) step->data = node->constants[SW_CONTENT].data;

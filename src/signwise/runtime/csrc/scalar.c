@@ -3,7 +3,7 @@
 #include "bits.h"
 #include "kernels.h"
 
-/* --- the epilogue of one pixel and up to 64 channels, c0 a multiple of 64 ------------------------------------------- */
+/* --- the epilogue of one pixel and up to 64 channels, c0 a multiple of 64 ----------------------------------------- */
 
 static void sw_scalar_steps(const sw_epilogue *e, int64_t at, int32_t c0, int32_t n, float *v) {
     if (e->scale) {
@@ -68,7 +68,7 @@ static void sw_scalar_epilogue(const sw_epilogue *e, const float *v, int32_t cha
     }
 }
 
-/* --- binary convolution: the bits under the window, byte for byte as a filter lies in the file, against each filter -- */
+/* --- binary convolution: the bits under the window, in the bytes of a filter in the file, against each filter ----- */
 
 static int32_t sw_filter_bytes(const sw_geometry *g) {
     return g->kernel_h * g->kernel_w * ((g->in_c / g->groups + 7) / 8);
@@ -78,7 +78,8 @@ static int32_t sw_filter_bytes(const sw_geometry *g) {
 static size_t sw_scalar_bconv_scratch(const sw_geometry *g) { return (size_t)sw_filter_bytes(g) + 8; }
 
 /* Taps outside are 0. */
-static void sw_gather(const sw_geometry *g, const uint64_t *x, int32_t y, int32_t column, int32_t group, uint8_t *patch) {
+static void sw_gather(const sw_geometry *g, const uint64_t *x, int32_t y, int32_t column, int32_t group,
+                      uint8_t *patch) {
     const int32_t depth = g->in_c / g->groups, words = sw_words(g->in_c);
     for (int32_t i = 0; i < g->kernel_h; i++) {
         const int32_t iy = y * g->stride_h - g->pad_top + i * g->dilation_h;
@@ -105,7 +106,8 @@ static int32_t sw_differing(const uint8_t *a, const uint8_t *b, int32_t bytes) {
     return count;
 }
 
-static void sw_scalar_bconv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch, sw_block block) {
+static void sw_scalar_bconv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch,
+                            sw_block block) {
     const sw_geometry *g = &layer->geometry;
     const int32_t bytes = sw_filter_bytes(g), per_group = g->out_c / g->groups, padded = sw_words(g->out_c) * 64;
     const uint8_t *weights = layer->weights;
@@ -138,7 +140,25 @@ static void sw_scalar_bconv(const sw_bconv *layer, const sw_epilogue *e, const u
     }
 }
 
-/* --- real convolution ----------------------------------------------------------------------------------------------- */
+/* --- real convolution: the same with floats ----------------------------------------------------------------------- */
+
+static int32_t sw_filter_floats(const sw_geometry *g) { return g->kernel_h * g->kernel_w * (g->in_c / g->groups); }
+
+static size_t sw_scalar_conv_scratch(const sw_geometry *g) { return 4 * (size_t)sw_filter_floats(g); }
+
+static void sw_gather_reals(const sw_geometry *g, const float *x, int32_t y, int32_t column, int32_t group,
+                            float *patch) {
+    const int32_t depth = g->in_c / g->groups, lanes = sw_lanes(g->in_c);
+    for (int32_t i = 0; i < g->kernel_h; i++) {
+        const int32_t iy = y * g->stride_h - g->pad_top + i * g->dilation_h;
+        for (int32_t j = 0; j < g->kernel_w; j++, patch += depth) {
+            const int32_t ix = column * g->stride_w - g->pad_left + j * g->dilation_w;
+            const int inside = iy >= 0 && iy < g->in_h && ix >= 0 && ix < g->in_w;
+            const float *pixel = inside ? x + ((int64_t)iy * g->in_w + ix) * lanes + group * depth : 0;
+            for (int32_t c = 0; c < depth; c++) patch[c] = inside ? pixel[c] : 0;
+        }
+    }
+}
 
 static float sw_dot(const float *a, const float *b, int32_t n) {
     float sums[8] = {0}, sum = 0;
@@ -151,33 +171,21 @@ static float sw_dot(const float *a, const float *b, int32_t n) {
     return sum;
 }
 
-static float sw_filter_at(const sw_geometry *g, const float *x, const float *filter, int32_t y, int32_t column, int32_t group) {
-    const int32_t depth = g->in_c / g->groups, lanes = sw_lanes(g->in_c);
-    float sum = 0;
-    for (int32_t i = 0; i < g->kernel_h; i++) {
-        const int32_t iy = y * g->stride_h - g->pad_top + i * g->dilation_h;
-        if (iy < 0 || iy >= g->in_h) continue;
-        for (int32_t j = 0; j < g->kernel_w; j++) {
-            const int32_t ix = column * g->stride_w - g->pad_left + j * g->dilation_w;
-            if (ix < 0 || ix >= g->in_w) continue;
-            const float *pixel = x + ((int64_t)iy * g->in_w + ix) * lanes + group * depth;
-            sum += sw_dot(pixel, filter + (int64_t)(i * g->kernel_w + j) * depth, depth);
-        }
-    }
-    return sum;
-}
-
 static void sw_scalar_conv(const sw_conv *layer, const sw_epilogue *e, const float *x, void *scratch, sw_block block) {
     const sw_geometry *g = &layer->geometry;
-    const int32_t per_group = g->out_c / g->groups, taps = g->kernel_h * g->kernel_w * (g->in_c / g->groups);
+    const int32_t per_group = g->out_c / g->groups, taps = sw_filter_floats(g);
     const float *weights = layer->weights;
-    (void)scratch;
     for (int32_t y = block.y0; y < block.y1; y++) {
         for (int32_t column = 0; column < g->out_w; column++) {
+            int32_t group = -1;
             for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
                 float v[64];
                 for (int32_t c = c0; c < c0 + 64 && c < block.c1; c++) {
-                    v[c - c0] = sw_filter_at(g, x, weights + (int64_t)c * taps, y, column, c / per_group);
+                    if (c / per_group != group) {
+                        group = c / per_group;
+                        sw_gather_reals(g, x, y, column, group, scratch);
+                    }
+                    v[c - c0] = sw_dot(scratch, weights + (int64_t)c * taps, taps);
                 }
                 sw_scalar_finish(e, v, g->out_c, (int64_t)y * g->out_w + column, c0);
             }
@@ -196,7 +204,7 @@ const sw_kernels sw_scalar = {
     .bconv_scratch = sw_scalar_bconv_scratch,
     .bconv = sw_scalar_bconv,
     .conv_bytes = sw_scalar_none,
-    .conv_scratch = sw_scalar_none,
+    .conv_scratch = sw_scalar_conv_scratch,
     .conv = sw_scalar_conv,
     .epilogue = sw_scalar_epilogue,
 };

@@ -64,7 +64,8 @@ static uint64_t sw_finish_step(const sw_session *s, const sw_call *call, uint32_
 }
 
 static void sw_work(void *context, int32_t part) {
-    const sw_session *s = context;
+    /* A copy: past the last meeting the caller may already write the next run into the session. */
+    const sw_session copy = *(const sw_session *)context, *s = &copy;
     const sw_net *net = s->net;
     const sw_call call = {net, s->arena, s->scratch + net->scratch_bytes * (uint64_t)part, part, s->threads};
     uint64_t time = part == 0 && s->clock ? s->clock() : 0;

@@ -8,7 +8,7 @@
  *     sw_stop     ends the session's threads; the memory is the caller's again
  *
  * No allocation, no global state, no output. Memory and files are 64-byte aligned. One session is one caller's at a
- * time; different sessions run side by side. A file's bytes stay where they are, unchanged, until the last session ends.
+ * time; different sessions run side by side. A file's bytes stay as and where they are until the last session ends.
  */
 #ifndef SIGNWISE_H
 #define SIGNWISE_H
@@ -83,7 +83,7 @@ SW_API const char *sw_net_target(const sw_net *net);
 
 SW_API int sw_start(const sw_net *net, int32_t threads, void *memory, uint64_t bytes, sw_session **session);
 /* input: `images` maps, float32 (C, H, W) each; outputs: one array for each output, laid out alike, signs as -1 and +1.
- * With a clock, nanoseconds[0] is what reading the inputs took, [1 + i] node i, and the last one writing the outputs. */
+ * With a clock, nanoseconds[0] is the time of reading inputs, [1 + i] of node i, and the last of writing outputs. */
 SW_API int sw_run(sw_session *session, int64_t images, const float *input, float *const *outputs,
                   uint64_t (*clock)(void), uint64_t *nanoseconds);
 SW_API void sw_stop(sw_session *session);

@@ -90,10 +90,8 @@ static void *sw_member_main(void *argument) {
     const sw_member *member = argument;
     sw_team *team = member->team;
     for (unsigned run = 0;; run++) {
-        for (int spins = 0; spins < SW_SPINS && atomic_load_explicit(&team->run, memory_order_acquire) == run; spins++) {
-            sw_pause();
-        }
-        if (atomic_load_explicit(&team->run, memory_order_acquire) == run) sw_sleep(team, run);
+        for (int spins = 0; spins < SW_SPINS && atomic_load(&team->run) == run; spins++) sw_pause();
+        if (atomic_load(&team->run) == run) sw_sleep(team, run);
         if (atomic_load(&team->stop)) return 0;
         team->work(team->context, member->part);
     }

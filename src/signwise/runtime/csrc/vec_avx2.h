@@ -11,10 +11,13 @@
 
 enum { SW_BYTES = 32, SW_FLOATS = 8 }; /* of one vector */
 enum { SW_TILE_PAIRS = 2 };            /* pixel pairs that the binary kernel holds in registers, beside 64 channels */
-enum { SW_TILE_PIXELS = 6, SW_TILE_VECTORS = 2 }; /* pixels and vectors of channels that the real kernel holds */
+enum { SW_PIXELS = 2, SW_VECTORS = 4 };              /* the same of the epilogue */
+/* Pixels, blocks of channels and vectors of a block that the real kernel holds. */
+enum { SW_TILE_PIXELS = 6, SW_TILE_BLOCKS = 1, SW_TILE_VECTORS = 2 };
 
 typedef __m256i sw_vi;
 typedef __m256 sw_vf;
+typedef __m256i sw_mask; /* of a comparison: all bits of a lane, or none */
 
 /* Integers. */
 SW_INLINE sw_vi sw_zero(void) { return _mm256_setzero_si256(); }
@@ -23,6 +26,8 @@ SW_INLINE sw_vi sw_load(const void *p) { return _mm256_load_si256((const __m256i
 SW_INLINE void sw_store(void *p, sw_vi v) { _mm256_store_si256((__m256i *)p, v); }
 SW_INLINE sw_vi sw_and(sw_vi a, sw_vi b) { return _mm256_and_si256(a, b); }
 SW_INLINE sw_vi sw_add8(sw_vi a, sw_vi b) { return _mm256_add_epi8(a, b); }
+/* *sum += v, in the register that it is in: left to itself, GCC copies sums at the end of a loop. */
+SW_INLINE void sw_add8_to(sw_vi *sum, sw_vi v) { __asm__("vpaddb %1, %0, %0" : "+x"(*sum) : "x"(v)); }
 SW_INLINE sw_vi sw_add16(sw_vi a, sw_vi b) { return _mm256_add_epi16(a, b); }
 SW_INLINE sw_vi sw_sub16(sw_vi a, sw_vi b) { return _mm256_sub_epi16(a, b); }
 SW_INLINE sw_vi sw_shl16_4(sw_vi v) { return _mm256_slli_epi16(v, 4); }
@@ -37,15 +42,15 @@ SW_INLINE sw_vi sw_load32(const int32_t *p) { return _mm256_loadu_si256((const _
 SW_INLINE sw_vi sw_load16to32(const uint16_t *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)); }
 SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return _mm256_sub_epi32(a, b); }
 SW_INLINE sw_vf sw_to_float(sw_vi v) { return _mm256_cvtepi32_ps(v); }
-SW_INLINE uint32_t sw_bits_greater32(sw_vi a, sw_vi b) {
-    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)));
-}
+SW_INLINE sw_mask sw_greater32(sw_vi a, sw_vi b) { return _mm256_cmpgt_epi32(a, b); }
 
 /* SW_FLOATS floats. */
 SW_INLINE sw_vf sw_zerof(void) { return _mm256_setzero_ps(); }
 SW_INLINE sw_vf sw_setf(float x) { return _mm256_set1_ps(x); }
 SW_INLINE sw_vf sw_loadf(const float *p) { return _mm256_loadu_ps(p); }
 SW_INLINE void sw_storef(float *p, sw_vf v) { _mm256_storeu_ps(p, v); }
+/* The first `lanes`, a multiple of 8, which is less than SW_FLOATS for wider vectors only. */
+SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm256_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm256_mul_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return _mm256_fmadd_ps(a, b, c); }
@@ -56,12 +61,16 @@ SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return _mm256_min_ps(high, v);
 SW_INLINE sw_vf sw_if_negative(sw_vf v, sw_vf other) {
     return _mm256_blendv_ps(other, v, _mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GE_OQ));
 }
-/* One bit a lane: not (a >= b), not (a <= b). */
-SW_INLINE uint32_t sw_bits_not_ge(sw_vf a, sw_vf b) {
-    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NGE_UQ));
-}
-SW_INLINE uint32_t sw_bits_not_le(sw_vf a, sw_vf b) {
-    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ));
+/* not (a >= b) and not (a <= b), so true for a NaN. */
+SW_INLINE sw_mask sw_not_ge(sw_vf a, sw_vf b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_NGE_UQ)); }
+SW_INLINE sw_mask sw_not_le(sw_vf a, sw_vf b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_NLE_UQ)); }
+
+/* One bit for each lane of one mask, and of SW_VECTORS. */
+SW_INLINE uint64_t sw_bits(sw_mask m) { return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(m)); }
+SW_INLINE uint64_t sw_bits_all(const sw_mask m[SW_VECTORS]) {
+    const sw_vi bytes = _mm256_packs_epi16(_mm256_packs_epi32(m[0], m[1]), _mm256_packs_epi32(m[2], m[3]));
+    const sw_vi order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_permutevar8x32_epi32(bytes, order));
 }
 
 #endif

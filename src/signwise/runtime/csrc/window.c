@@ -79,7 +79,7 @@ void sw_run_map(const sw_step *s, const sw_call *call) {
     }
 }
 
-/* --- pools ---------------------------------------------------------------------------------------------------------- */
+/* --- pools -------------------------------------------------------------------------------------------------------- */
 
 /* The taps from <= i < to of a window at `top` that are inside 0 <= position < size. */
 static void sw_taps_inside(int32_t top, int32_t dilation, int32_t kernel, int32_t size, int32_t *from, int32_t *to) {
