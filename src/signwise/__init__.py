@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from signwise.analysis.summary import summarize as summarize
+    from signwise.compiler.program import Program as Program
+    from signwise.compiler.program import lower as lower
     from signwise.convert import binarize_ as binarize_
     from signwise.methods import get_method as get_method
     from signwise.methods import list_methods as list_methods
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
     from signwise.objectives import ContrastiveMI as ContrastiveMI
     from signwise.objectives import ContrastiveTeacher as ContrastiveTeacher
     from signwise.objectives import Distillation as Distillation
+    from signwise.runtime import load as load
     from signwise.train import fit as fit
     from signwise.train import load_model as load_model
     from signwise.train import load_recipe as load_recipe
 
 _HOMES = {
     "summarize": "signwise.analysis.summary",
+    "Program": "signwise.compiler.program",
+    "lower": "signwise.compiler.program",
     "binarize_": "signwise.convert",
     "get_method": "signwise.methods",
     "list_methods": "signwise.methods",
@@ -33,6 +38,7 @@ _HOMES = {
     "ContrastiveMI": "signwise.objectives",
     "ContrastiveTeacher": "signwise.objectives",
     "Distillation": "signwise.objectives",
+    "load": "signwise.runtime",
     "fit": "signwise.train",
     "load_model": "signwise.train",
     "load_recipe": "signwise.train",

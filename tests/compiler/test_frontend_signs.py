@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signwise.compiler.ir import Graph
@@ -152,3 +152,29 @@ def test_a_sign_does_not_see_a_positive_factor() -> None:
     for (name, (found, wanted)), (_, expected) in zip(pairs.items(), FACTORS, strict=True):
         np.testing.assert_array_equal(found, wanted)
         assert sorted(node.op for node in behind(graph, name) if node.op != "reshape") == sorted(expected.split())
+
+
+class Published(nn.Module):
+    """A layer as released code writes it: a piecewise polynomial behind the sign, scaled signs as weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(seeded(1, 8, 1, 1))
+        self.weights = nn.Parameter(seeded(5 * 8 * 9, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.shift.expand_as(x)
+        below, negative = (x < -1).type(torch.float32), (x < 0).type(torch.float32)
+        smooth = -1 * below + (x * x + 2 * x) * (1 - below)
+        smooth = smooth * negative + (-x * x + 2 * x) * (1 - negative)
+        sign = torch.where(x >= 0, 1.0, -1.0).detach() - smooth.detach() + smooth
+        weights = self.weights.view(5, 8, 3, 3)
+        scaled = weights.abs().mean((1, 2, 3), keepdim=True).detach() * torch.sign(weights)
+        clipped = weights.clamp(-1.0, 1.0)
+        return F.conv2d(sign, scaled.detach() - clipped.detach() + clipped, padding=1)
+
+
+def test_a_published_layer_is_a_convolution_of_signs() -> None:
+    graph = compare(Published(), seeded(2, 8, 5, 6))
+    assert operations(graph) == ["affine", "sign", "conv", "affine"]
+    assert set(np.unique(only(graph, "conv").consts["weight"])) == {-1.0, 1.0}

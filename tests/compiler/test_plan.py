@@ -100,6 +100,10 @@ def signed(data: bytes) -> bytes:
             "this .swn file has version 2 of the format; this signwise reads version 1. Update signwise",
         ),
         (
+            lambda data: signed(re.sub(rb'"meta":{.{5}', b'"meta":[    ]', data, flags=re.DOTALL)),
+            "this .swn file is damaged: its tables make no sense",
+        ),
+        (
             lambda data: signed(data.replace(b'"meta"', b'"mete"')),
             "this .swn file is damaged: its tables make no sense",
         ),

@@ -3,15 +3,15 @@
 import ctypes
 import mmap
 import subprocess
-from collections.abc import Sequence
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_float, c_int32, c_int64, c_size_t, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-SOURCES = Path(__file__).parents[2] / "src/signwise/runtime/csrc"
-FLAGS = ("-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fPIC", "-shared")
+from signwise.runtime.build import FLAGS, SOURCES, compiler
+
+EXTRA = ("-fvisibility=default", "-Wall", "-Wextra", "-Werror", "-shared")
 CLAMP, PRELU = 1, 2
 
 
@@ -68,10 +68,10 @@ class Kernels(Structure):
     ]
 
 
-def build(target: str, folder: Path, compiler: Sequence[str] = ("cc",)) -> Kernels:
+def build(target: str, folder: Path) -> Kernels:
     """The kernels of csrc/<target>.c, compiled as they are shipped."""
     library = folder / f"{target}.so"
-    subprocess.run([*compiler, *FLAGS, str(SOURCES / f"{target}.c"), "-o", str(library)], check=True)
+    subprocess.run([*compiler(), *FLAGS, *EXTRA, str(SOURCES / f"{target}.c"), "-o", str(library)], check=True)
     return Kernels.in_dll(ctypes.CDLL(str(library)), f"sw_{target}")
 
 

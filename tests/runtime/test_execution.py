@@ -178,6 +178,25 @@ def test_functions(function, relative, absolute):
         np.testing.assert_array_equal(np.signbit(found)[zeros], np.signbit(exact)[zeros])
 
 
+@pytest.mark.parametrize("kind", ["real", "sign"])
+def test_moves_of_many_channels(kind):
+    """Across the words of 64 bits that hold the channels."""
+    graph = one(
+        f"%v: {kind}[150,3,2] = map(%x)\n"
+        f"%a: {kind}[49,2,1] = slice(%v) start=(3,0,1) step=(3,2,1) size=(49,2,1)\n"
+        f"%b: {kind}[70,2,1] = slice(%v) start=(61,1,0) step=(1,1,2) size=(70,2,1)\n"
+        f"%c: {kind}[189,2,1] = concat(%b, %a, %b)\n"
+        f"%d: {kind}[189,4,4] = pad(%c) padding=(1,1,1,2) value=-1.0\n"
+        f"%e: {kind}[378,1,1] = flatten(%c)\n"
+        f"%f: {kind}[7,6,9] = reshape(%e) shape=(7,6,9)",
+        "real[150,3,2]",
+        "%a, %c, %d, %e, %f",
+    )
+    x = np.random.default_rng(7).standard_normal((2, 150, 3, 2)).astype(np.float32)
+    for threads in (1, 3):
+        assert_same(graph, x, "scalar", threads)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_many_threads_give_the_same_bits(target):
     """Sums of reals too: a result does not depend on how the work is shared."""
@@ -205,8 +224,10 @@ def test_max_pool_takes_the_first_of_equals_and_no_nan(target):
         "%b: sign[1,3,4] = map(%x)\n"
         "%t: sign[1,4,3] = max_pool(%b) kernel=(2,3) stride=(1,2) padding=(1,1,1,2) dilation=(1,1)\n"
         "%f: real[1,4,3] = max_pool(%b) kernel=(2,3) stride=(1,2) padding=(1,1,1,2) dilation=(1,1)\n"
-        "%o: sign[1,5,6] = max_pool(%b) kernel=(1,1) stride=(1,1) padding=(1,1,1,1) dilation=(1,1)",
+        "%o: sign[1,5,6] = max_pool(%b) kernel=(1,1) stride=(1,1) padding=(1,1,1,1) dilation=(1,1)\n"
+        "%q: real[2,5,6] = bconv(%o) stride=(1,1) padding=(0,0,0,0) dilation=(1,1) groups=1 pad_value=0 zero_point=0 "
+        "weight=int8[2,1,1,1]{1,-1}",  # bits beyond the channel would count
         "real[1,3,4]",
-        "%y, %s, %t, %f, %o",
+        "%y, %s, %t, %f, %o, %q",
     )
     assert_same(graph, cells[None, None], target)

@@ -1,6 +1,6 @@
 """Every target's kernels against NumPy: integers, bits and the floats of epilogues bit for bit."""
 
-import platform
+from collections.abc import Callable
 from ctypes import byref
 from dataclasses import replace
 from pathlib import Path
@@ -29,17 +29,18 @@ from tests.runtime.kernel_set import (
 )
 
 NEEDS = {
-    "sse": ("x86_64", {"ssse3", "sse4_1"}),
-    "avx2": ("x86_64", {"avx2", "fma"}),
-    "avx512": ("x86_64", {"avx512f", "avx512bw", "avx512vl", "avx512_vpopcntdq"}),
+    "scalar": set(),
+    "sse": {"ssse3", "sse4_1"},
+    "avx2": {"avx2", "fma"},
+    "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512_vpopcntdq"},
+    "neon": {"asimd"},
 }
 CHANNELS = [1, 3, 17, 63, 64, 65, 130]
 
 
 def runs_here(target: str) -> bool:
-    machine, flags = NEEDS[target]
     info = Path("/proc/cpuinfo")
-    return platform.machine() == machine and info.exists() and flags <= set(info.read_text().split())
+    return NEEDS[target] <= set(info.read_text().split() if info.exists() else ())
 
 
 @pytest.fixture(scope="module", params=[target for target in NEEDS if runs_here(target)])
@@ -156,6 +157,16 @@ def blocks(g: Geometry, rows: int, channels: int) -> list[Block]:
     ]
 
 
+def pack(g: Geometry, file: np.ndarray, size: int, function: Callable[[Geometry, int, int], None]) -> Buffer:
+    """Weights in a target's layout; size 0 means that of the file."""
+    source = Buffer.of(file)
+    if not size:
+        return source
+    packed = Buffer.noise(size)
+    function(g, source.address, packed.address)
+    return packed
+
+
 def run_bconv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Block], real: bool = True) -> None:
     rng = np.random.default_rng(seed)
     inputs = g.in_c // g.groups
@@ -165,10 +176,7 @@ def run_bconv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Bl
     taps = g.kernel_h * g.kernel_w * inputs
     base = rng.integers(taps - 3, taps + 4, (6, g.out_c)).astype(np.int32)
 
-    file = bit_layout(w, 8)
-    file[..., -1] |= np.uint8(0xFF << inputs % 8 & 0xFF if inputs % 8 else 0)  # bits beyond the channels do not count
-    filters, packed = Buffer.of(file), Buffer.noise(kernels.bconv_bytes(g))
-    kernels.bconv_pack(g, filters.address, packed.address)
+    packed = pack(g, bit_layout(w, 8), kernels.bconv_bytes(g), kernels.bconv_pack)
     scratch = Buffer.noise(kernels.bconv_scratch(g))
     data = [Buffer.of(a.astype(np.int32)) for a in (constant(base), row_class, column_class)]
     layer = Bconv(g, packed.address, *(b.address for b in data), 2)
@@ -180,7 +188,7 @@ def run_bconv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Bl
 
 
 @given(data=st.data(), g=geometries(), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_binary_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, seed: int) -> None:
     s = data.draw(steps(g, counts=True))
     parts = blocks(g, data.draw(st.integers(1, g.out_h)), data.draw(st.sampled_from([64, 128, 192])))
@@ -208,9 +216,7 @@ def run_conv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Blo
     rng = np.random.default_rng(seed)
     x = rng.integers(-8, 9, (g.in_h, g.in_w, g.in_c)).astype(np.float32)
     w = rng.integers(-8, 9, (g.out_c, g.kernel_h, g.kernel_w, g.in_c // g.groups)).astype(np.float32)
-    filters, packed = Buffer.of(w), Buffer.noise(kernels.conv_bytes(g))
-    kernels.conv_pack(g, filters.address, packed.address)
-    scratch = Buffer.noise(kernels.conv_scratch(g))
+    packed, scratch = pack(g, w, kernels.conv_bytes(g), kernels.conv_pack), Buffer.noise(kernels.conv_scratch(g))
     layer, call, data = Conv(g, packed.address), Call(g, s), Buffer.of(real_layout(x))
     for part in parts:
         scratch.array[...] = 0xFF
@@ -219,7 +225,7 @@ def run_conv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Blo
 
 
 @given(data=st.data(), g=geometries(), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_real_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, seed: int) -> None:
     s = data.draw(steps(g, counts=False))
     parts = blocks(g, data.draw(st.integers(1, g.out_h)), data.draw(st.sampled_from([64, 128, 192])))
@@ -242,9 +248,8 @@ def test_large_real_convolution(kernels: Kernels, g: Geometry) -> None:
 def test_real_convolution_is_close_on_real_values(kernels: Kernels) -> None:
     rng, g = np.random.default_rng(0), geometry(70, 70, (9, 9), pad=(1, 1, 1, 1))
     x, w = rng.normal(size=(9, 9, 70)).astype(np.float32), rng.normal(size=(70, 3, 3, 70)).astype(np.float32)
-    filters, data, call = Buffer.of(w), Buffer.of(real_layout(x)), Call(g, Steps())
-    packed, scratch = Buffer.noise(kernels.conv_bytes(g)), Buffer.noise(kernels.conv_scratch(g))
-    kernels.conv_pack(g, filters.address, packed.address)
+    data, call = Buffer.of(real_layout(x)), Call(g, Steps())
+    packed, scratch = pack(g, w, kernels.conv_bytes(g), kernels.conv_pack), Buffer.noise(kernels.conv_scratch(g))
     kernels.conv(
         byref(Conv(g, packed.address)), byref(call.epilogue), data.address, scratch.address, Block(0, 9, 0, 70)
     )
@@ -253,7 +258,7 @@ def test_real_convolution_is_close_on_real_values(kernels: Kernels) -> None:
 
 
 @given(data=st.data(), channels=st.sampled_from([*CHANNELS, 200]), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_epilogue_alone(kernels: Kernels, data: st.DataObject, channels: int, seed: int) -> None:
     g = geometry(channels, channels, (3, 4), (1, 1))
     s = data.draw(steps(g, counts=False))

@@ -13,7 +13,7 @@ from signwise.cli.output import show, show_json
 from signwise.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from signwise.runtime.session import Session
+    from signwise.runtime.session import Session, Timing
 
 EXAMPLES = ("net.swn", "net.swn --threads 2", "net.swn --profile", "net.swn --target scalar", "net.swn --json")
 
@@ -70,7 +70,8 @@ def latency(session: "Session", image: np.ndarray, seconds: float) -> dict[str, 
 
 def profile(session: "Session", image: np.ndarray, seconds: float) -> list[dict[str, Any]]:
     """Median microseconds of every operation, slowest first."""
-    end, samples = time.perf_counter() + seconds, []
+    samples: list[list[Timing]] = []
+    end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(samples) < 5:
         samples.append(session.profile(image))
     rows = [

@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from signwise.compiler.ir import Graph
 from signwise.compiler.pipeline import lower_graph
@@ -26,8 +24,9 @@ if TYPE_CHECKING:
 class Program:
     """A network as the runtime carries it out. Printing it shows one line an operation.
 
-    >>> import signwise
-    >>> model = signwise.create_model("mlp_tiny", wiring=signwise.get_method("bnn").wiring)
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3, bias=False), torch.nn.Hardtanh()).eval()
+    >>> print(lower(model, torch.zeros(1, 1, 3, 3)))  # doctest: +ELLIPSIS
+    input %input: real[1,3,3]...
     """
 
     graph: Graph
@@ -76,10 +75,12 @@ def lower(model: "nn.Module", example: "torch.Tensor", meta: Mapping[str, Any] |
 
     >>> import signwise
     >>> method = signwise.get_method("bireal")
-    >>> model = signwise.create_model("resnet8_tiny", wiring=method.wiring).eval()
+    >>> model = signwise.create_model("mlp_tiny", 10, 1, method.wiring, image_size=4)
+    >>> report, images = signwise.binarize_(model, method), torch.randn(3, 1, 4, 4)
+    >>> program = signwise.lower(model.eval(), images)
+    >>> program.session()(images).shape, program.verify(model, images).ok
+    (torch.Size([3, 10]), True)
     """
-    from dataclasses import replace
-
     from signwise.compiler.frontend import capture
 
     graph = lower_graph(capture(model, example))

@@ -200,12 +200,13 @@ def images(graph: Graph, seed: int = 0) -> np.ndarray:
     return np.where(x == 0, rng.choice(np.float32([0.0, -0.0]), x.shape), x)
 
 
-def assert_same(before: Graph, after: Graph, x: np.ndarray | None = None, why: str = "") -> None:
-    """Both graphs are well formed, and give the same results to the last bit."""
+def assert_same(before: Graph, after: Graph, x: np.ndarray | None = None, tolerance: float = 0, why: str = "") -> None:
+    """Both graphs are well formed and give the same, to the last bit unless a ``tolerance`` of the largest is given."""
     check(after)
     x = images(before) if x is None else x
     wanted, found = run(before, x), run(after, x)
     assert list(wanted) == list(found)
     for name, value in wanted.items():
         assert value.dtype == found[name].dtype
-        np.testing.assert_array_equal(found[name], value, err_msg=f"{name} {why}")
+        size = float(np.abs(value).max())
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=tolerance * size, err_msg=f"{name} {why}")

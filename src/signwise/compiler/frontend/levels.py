@@ -21,10 +21,7 @@ def function_of_sign(operation: Any, args: Any, kwargs: Any) -> Wire | None:
     elementwise = torch.Tag.pointwise in getattr(operation, "tags", ()) or operation is torch.ops.aten._to_copy.default
     if not elementwise or any(wire.levels is None or _which(wire) != _which(first) for wire in wires):
         return None
-    results = []
-    for index in (0, 1):
-        at = lambda leaf, index=index: _level(leaf, index) if isinstance(leaf, Wire) else leaf  # noqa: E731
-        results.append(operation(*pytree.tree_map(at, args), **pytree.tree_map(at, kwargs)))
+    results = [operation(*_at(index, args), **_at(index, kwargs)) for index in (0, 1)]
     channels = first.value.type.shape[0]
     per_channel = (1, channels, 1, 1)[: len(first.shape)]
     if any(torch.broadcast_shapes(result.shape, per_channel) != per_channel for result in results):
@@ -35,6 +32,10 @@ def function_of_sign(operation: Any, args: Any, kwargs: Any) -> Wire | None:
 
 def _which(wire: Wire) -> tuple[str, Shape]:
     return wire.value.name, wire.shape
+
+
+def _at(index: int, arguments: Any) -> Any:
+    return pytree.tree_map(lambda leaf: _level(leaf, index) if isinstance(leaf, Wire) else leaf, arguments)
 
 
 def _level(wire: Wire, index: int) -> Tensor:

@@ -21,10 +21,9 @@ static inline int32_t sw_lane_channel(int32_t i) {
 
 static void sw_pairs_pack(const sw_geometry *g, const uint8_t *file, void *packed) {
     const sw_pair_layout l = sw_pairs_of(g);
-    const int32_t inputs = g->in_c / g->groups, outputs = g->out_c / g->groups, run_steps = sw_ceil(l.span, 3);
+    const int32_t outputs = g->out_c / g->groups, run_steps = sw_ceil(l.span, 3);
     const int32_t run_taps = g->kernel_h * g->kernel_w / l.spans; /* a row of the filter, or one tap */
     const size_t run_bytes = (size_t)run_taps * (size_t)l.group_bytes, filter = run_bytes * (size_t)l.spans;
-    const int32_t last = 255 >> (l.group_bytes * 8 - inputs); /* bits of a tap's last byte that are channels */
     for (int32_t c0 = 0; c0 < g->out_c; c0 += 64) {
         char *block = (char *)packed + (size_t)(c0 / 64) * sw_pair_block_bytes(&l);
         int32_t *offset = (int32_t *)block, first;
@@ -42,10 +41,9 @@ static void sw_pairs_pack(const sw_geometry *g, const uint8_t *file, void *packe
                 if (c >= g->out_c || c / outputs != group) continue;
                 const uint8_t *from = file + (size_t)c * filter + (size_t)run * run_bytes;
                 uint8_t *to = weights + (size_t)r * (size_t)run_steps * SW_STEP_BYTES + i;
-                for (int32_t b = 1; b <= (int32_t)run_bytes; b++, from++, to += 128) {
-                    const int32_t bits = b % l.group_bytes ? *from : *from & last;
-                    to[0] = (uint8_t)(bits & 15);
-                    to[64] = (uint8_t)(bits >> 4);
+                for (size_t b = 0; b < run_bytes; b++, to += 128) {
+                    to[0] = from[b] & 15;
+                    to[64] = from[b] >> 4;
                 }
             }
         }

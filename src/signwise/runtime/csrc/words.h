@@ -43,11 +43,7 @@ static void sw_words_pack(const sw_geometry *g, const uint8_t *file, void *packe
     for (int32_t c = 0; c < g->out_c; c++) {
         uint8_t *to = (uint8_t *)packed + (size_t)(c / 64) * steps * 256 + (size_t)(c % 64) * 4;
         for (size_t tap = 0; tap < taps; tap++, file += bytes) {
-            for (size_t i = 0; i < bytes; i++) {
-                const int32_t left = g->in_c - (int32_t)i * 8;
-                const uint8_t valid = left < 8 ? (uint8_t)((1 << left) - 1) : 255;
-                to[(tap * (size_t)l.pixel + i / 4) * 256 + i % 4] = file[i] & valid;
-            }
+            for (size_t i = 0; i < bytes; i++) to[(tap * (size_t)l.pixel + i / 4) * 256 + i % 4] = file[i];
         }
     }
 }
