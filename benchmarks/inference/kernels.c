@@ -61,9 +61,21 @@ static float *floats(size_t n) {
 
 /* A square layer: C channels to O, kernel K, stride S, output of N x N. `real` runs conv, not bconv. */
 static void layer(const char *name, int real, int c, int o, int k, int s, int n, int thresholds) {
-    const sw_geometry g = {.in_c = c, .in_h = n * s, .in_w = n * s, .out_c = o, .out_h = n, .out_w = n, .kernel_h = k,
-                           .kernel_w = k, .stride_h = s, .stride_w = s, .dilation_h = 1, .dilation_w = 1,
-                           .pad_top = k / 2, .pad_left = k / 2, .groups = 1};
+    const sw_geometry g = {.in_c = c,
+                           .in_h = n * s,
+                           .in_w = n * s,
+                           .out_c = o,
+                           .out_h = n,
+                           .out_w = n,
+                           .kernel_h = k,
+                           .kernel_w = k,
+                           .stride_h = s,
+                           .stride_w = s,
+                           .dilation_h = 1,
+                           .dilation_w = 1,
+                           .pad_top = k / 2,
+                           .pad_left = k / 2,
+                           .groups = 1};
     const size_t pixels_in = (size_t)(n * s * n * s), pixels = (size_t)(n * n), wide = (size_t)sw_words(o) * 64;
     const size_t lanes = (size_t)sw_lanes(o);
     const int32_t classes[1024] = {0};

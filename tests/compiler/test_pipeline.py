@@ -33,6 +33,9 @@ def test_no_pass_changes_a_bit(graph: Graph) -> None:
 # --- signs that come from integers only -------------------------------------------------------------------------------
 
 
+BETWEEN = ["affine", "affine", "clamp", "prelu", "max_pool"]
+
+
 class Integers:
     """Layers of signs by signs with any scales: what is between two signs is nothing but integers and constants."""
 
@@ -78,11 +81,7 @@ class Integers:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    layers=st.lists(
-        st.lists(st.sampled_from(["affine", "affine", "clamp", "prelu", "max_pool"]), max_size=4),
-        min_size=1,
-        max_size=3,
-    ),
+    layers=st.lists(st.lists(st.sampled_from(BETWEEN), max_size=4), min_size=1, max_size=3),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_signs_that_come_from_integers_are_exact(layers: list[list[str]], seed: int) -> None:
@@ -173,7 +172,7 @@ return %y""")
 
 
 def test_levels_with_a_border_take_two_additions() -> None:
-    """Levels -1 and 2 with zero padding, a norm and a shortcut: the border's map is one residual, the shortcut another."""
+    """Levels -1 and 2 with zero padding, a norm, a shortcut: the border's map is one residual, the shortcut another."""
     graph = graph_of(f"""
 input %in: real[2,4,4]
 %s: sign[2,4,4] = sign(%in)

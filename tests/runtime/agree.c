@@ -1,6 +1,6 @@
 /* Runs random layers on the portable kernels and on TARGET's, and says where results differ in a bit. Real convolutions
- * get small integers, whose sums are exact in any order. For targets that are run under an emulator; test_agree.py builds
- * and calls it. */
+ * get small integers, whose sums are exact in any order. For targets that are run under an emulator; test_agree.py
+ * builds and calls it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +48,16 @@ static float *random_floats(size_t n) {
 }
 
 static sw_geometry random_geometry(void) {
-    static const int32_t channels[] = {1, 3, 17, 63, 64, 65, 130}, sizes[] = {1, 2, 3, 7, 12}, group[] = {1, 1, 1, 2, 3, 8};
-    sw_geometry g = {.kernel_h = 1 + below(3), .kernel_w = 1 + below(4), .stride_h = 1 + below(3), .stride_w = 1 + below(3),
-                     .dilation_h = 1 + below(2), .dilation_w = 1 + below(2), .pad_top = below(4), .pad_left = below(4)};
+    static const int32_t channels[] = {1, 3, 17, 63, 64, 65, 130}, sizes[] = {1, 2, 3, 7, 12},
+                         group[] = {1, 1, 1, 2, 3, 8};
+    sw_geometry g = {.kernel_h = 1 + below(3),
+                     .kernel_w = 1 + below(4),
+                     .stride_h = 1 + below(3),
+                     .stride_w = 1 + below(3),
+                     .dilation_h = 1 + below(2),
+                     .dilation_w = 1 + below(2),
+                     .pad_top = below(4),
+                     .pad_left = below(4)};
     g.groups = one_of(group, 6);
     g.in_c = g.groups * (g.groups > 1 ? 1 + below(33) : one_of(channels, 7));
     g.out_c = g.groups * (g.groups > 1 ? 1 + below(33) : one_of(channels, 7));
@@ -117,7 +124,8 @@ static int one_case(int real) {
     const size_t pixels_in = (size_t)(g.in_h * g.in_w), pixels = (size_t)(g.out_h * g.out_w);
     const size_t channels = (size_t)sw_words(g.out_c) * 64, lanes = (size_t)sw_lanes(g.out_c);
     const sw_epilogue e = random_epilogue(&g, !real);
-    int32_t *base = buffer(4 * channels * 4, 0), *row = buffer((size_t)g.out_h * 4, 0), *column = buffer((size_t)g.out_w * 4, 0);
+    int32_t *base = buffer(4 * channels * 4, 0), *row = buffer((size_t)g.out_h * 4, 0),
+            *column = buffer((size_t)g.out_w * 4, 0);
     for (size_t i = 0; i < 4 * channels; i++) base[i] = (int32_t)(taps * inputs) + below(7) - 3;
     for (int32_t y = 0; y < g.out_h; y++) row[y] = below(2);
     for (int32_t x = 0; x < g.out_w; x++) column[x] = below(2);

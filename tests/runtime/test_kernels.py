@@ -167,11 +167,14 @@ def pack(g: Geometry, file: np.ndarray, size: int, function: Callable[[Geometry,
     return packed
 
 
-def run_bconv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Block], real: bool = True) -> None:
+def run_bconv(
+    kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Block], real: bool = True, ones: float = 0.5
+) -> None:
+    """``ones`` is the share of ones in x, and of zeros in the weights."""
     rng = np.random.default_rng(seed)
     inputs = g.in_c // g.groups
-    x = rng.random((g.in_h, g.in_w, g.in_c)) < 0.5
-    w = rng.random((g.out_c, g.kernel_h, g.kernel_w, inputs)) < 0.5
+    x = rng.random((g.in_h, g.in_w, g.in_c)) < ones
+    w = rng.random((g.out_c, g.kernel_h, g.kernel_w, inputs)) < 1 - ones
     row_class, column_class = rng.integers(0, 3, g.out_h), rng.integers(0, 2, g.out_w)
     taps = g.kernel_h * g.kernel_w * inputs
     base = rng.integers(taps - 3, taps + 4, (6, g.out_c)).astype(np.int32)
@@ -200,15 +203,22 @@ def test_binary_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, 
     [
         geometry(64, 64, (56, 56), pad=(1, 1, 1, 1)),
         geometry(130, 200, (14, 13), stride=(2, 2), pad=(1, 1, 1, 1)),
-        geometry(70_000, 65, (1, 1), (1, 1)),  # counts beyond 16 bits
         geometry(30_000, 3, (2, 3), (3, 1), pad=(1, 0, 1, 0)),
+        geometry(264, 264, (7, 7), groups=3, pad=(1, 1, 1, 1)),
     ],
-    ids=["resnet", "stride", "wide", "wide_filter"],
+    ids=["resnet", "stride", "wide", "groups"],
 )
 def test_large_binary_convolution(kernels: Kernels, g: Geometry) -> None:
     zeros = np.zeros(g.out_c, bool)
     s = Steps(threshold=np.zeros(g.out_c, np.float32), flip=zeros)
     run_bconv(kernels, g, s, 1, blocks(g, g.out_h, 1 << 20))
+
+
+@pytest.mark.parametrize("channels", [252, 264, 65_535, 65_536, 70_000])
+def test_every_bit_may_differ(kernels: Kernels, channels: int) -> None:
+    """Counts as large as can be, where sums of 8 and of 16 bits are about to overflow."""
+    g = geometry(channels, 65, (1, 2), (1, 1))
+    run_bconv(kernels, g, Steps(), 1, blocks(g, 1, 64), ones=1.0)
 
 
 def run_conv(kernels: Kernels, g: Geometry, s: Steps, seed: int, parts: list[Block]) -> None:

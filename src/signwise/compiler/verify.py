@@ -117,7 +117,7 @@ class _Products(torch.fx.Interpreter):
         bits = node.consts["weight"]
         for source, x, weight, out in self.seen:
             if source == node.source and np.array_equal(np.sign(weight).reshape(bits.shape), bits):
-                factor = np.abs(weight).reshape(len(weight), -1)[:, :1, None]
+                factor = np.abs(weight).reshape(len(weight), -1)[:, :1]
                 return x, out.reshape(len(out), len(weight), -1) / factor
         raise PlanError(f"verify: {node.source} has no convolution with the weights of the compiled one")
 

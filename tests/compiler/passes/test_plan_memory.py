@@ -1,6 +1,6 @@
 """Slots: never shared by values that are alive together, shared where they can be."""
 
-from dataclasses import replace
+import re
 
 from hypothesis import given, settings
 
@@ -69,7 +69,4 @@ def test_values_that_are_alive_together_have_slots_of_their_own(graph: Graph) ->
         assert all(held[values[name].slot] == name for name in node.inputs)  # also while it writes
         assert all(held[value.slot] == value.name for value in node.outputs)
     assert all(held[values[name].slot] == name for name in planned.outputs)
-    bare = planned.with_nodes(
-        tuple(n.with_(outputs=tuple(replace(v, slot=None) for v in n.outputs)) for n in planned.nodes)
-    )
-    assert to_text(replace(bare, input=graph.input)) == to_text(graph)
+    assert re.sub(r"@\d+", "", to_text(planned)) == to_text(graph)

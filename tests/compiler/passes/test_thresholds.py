@@ -9,7 +9,7 @@ from signwise.compiler.interpreter import run, trace
 from signwise.compiler.ir import REAL, SIGN, Graph, Node, Type, Value
 from signwise.compiler.passes.step import Step, find_step, step_of
 from signwise.compiler.passes.thresholds import thresholds
-from tests.compiler.passes.lowered import assert_becomes, assert_stays
+from tests.compiler.passes.lowered import assert_becomes, assert_stays, graph_of
 from tests.compiler.passes.primitive_graphs import assert_same
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.1, -0.3, 1e-45, -1e-45, 1e-40, -1e-40, 1e-38, 5e-324, -1e-310, 3.4e38, -1e30, 7.0]
@@ -59,20 +59,11 @@ def test_the_threshold_is_exact(names: list[str], seed: int) -> None:
 
 
 def test_nan_is_negative_before_and_after() -> None:
-    graph = Graph(
-        Value("x", Type(REAL, (2, 1, 1))),
-        (
-            Node(
-                "affine",
-                ("x",),
-                (Value("a", Type(REAL, (2, 1, 1))),),
-                {},
-                {"scale": np.r_[1.0, -1], "shift": np.ones(2)},
-            ),
-            Node("sign", ("a",), (Value("s", Type(SIGN, (2, 1, 1))),)),
-        ),
-        ("s",),
-    )
+    graph = graph_of("""
+input %x: real[2,1,1]
+%a: real[2,1,1] = affine(%x) scale=float64[2]{1.0,-1.0} shift=float64[2]{1.0}
+%s: sign[2,1,1] = sign(%a)
+return %s""")
     assert_same(graph, thresholds(graph), np.full((1, 2, 1, 1), np.nan, np.float32))
 
 
@@ -136,10 +127,11 @@ def test_where_taking_in_ends(steps: str) -> None:
 @pytest.mark.parametrize("scale", [0.1, -0.1, 1 / 3, -1e-40, 1e-310, 1e20])
 def test_a_count_that_lies_on_the_threshold(count: int, scale: float) -> None:
     """shift = -scale * count: the affine gives exactly 0 there, which is +1."""
-    consts = {"scale": np.float64([scale]), "shift": np.float64([-scale * count])}
-    a, s = Value("a", Type(REAL, (1, 1, 19))), Value("s", Type(SIGN, (1, 1, 19)))
-    image = Value("x", Type(REAL, (1, 1, 19)))
-    graph = Graph(image, (Node("affine", ("x",), (a,), {}, consts), Node("sign", ("a",), (s,))), ("s",))
+    graph = graph_of(f"""
+input %x: real[1,1,19]
+%a: real[1,1,19] = affine(%x) scale=float64[1]{{{scale}}} shift=float64[1]{{{-scale * count}}}
+%s: sign[1,1,19] = sign(%a)
+return %s""")
     counts = np.arange(-9, 10, dtype=np.float32).reshape(1, 1, 1, 19)
     assert run(graph, counts)["s"][..., count + 9] == 1
     assert_same(graph, thresholds(graph), counts)

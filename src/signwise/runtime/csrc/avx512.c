@@ -23,7 +23,8 @@ static size_t sw_avx512_scratch(const sw_geometry *g) {
     return g->groups == 1 ? sw_words_scratch(g) : sw_pairs_scratch(g);
 }
 
-static void sw_avx512_bconv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch, sw_block block) {
+static void sw_avx512_bconv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch,
+                            sw_block block) {
     (layer->geometry.groups == 1 ? sw_words_bconv : sw_pairs_bconv)(layer, e, x, scratch, block);
 }
 

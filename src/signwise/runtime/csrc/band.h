@@ -1,5 +1,5 @@
-/* What the convolutions share: a band of output rows is worked on together, from a padded copy of the input rows that it
- * needs. Two bands in a row share input rows, which are moved and not made again. */
+/* What the convolutions share: a band of output rows is worked on together, from a padded copy of the input rows that
+ * it needs. Two bands in a row share input rows, which are moved and not made again. */
 #ifndef SW_BAND_H
 #define SW_BAND_H
 

@@ -14,8 +14,8 @@ typedef struct {
 } sw_counts;
 
 /* Row y from pixel x on, n pixels and m vectors at a time. Returns where it ended. */
-SW_INLINE int32_t sw_finish_row(const sw_bconv *layer, const sw_epilogue *e, const sw_counts *counts, int32_t c0, int32_t y,
-                                int32_t x, const int n, const int m) {
+SW_INLINE int32_t sw_finish_row(const sw_bconv *layer, const sw_epilogue *e, const sw_counts *counts, int32_t c0,
+                                int32_t y, int32_t x, const int n, const int m) {
     const sw_geometry *g = &layer->geometry;
     const size_t channels = (size_t)sw_words(g->out_c) * 64;
     const size_t row = (size_t)(y - counts->y0) * (size_t)counts->pitch * 64;

@@ -1,6 +1,7 @@
-/* Real convolution of a sw_kernels: direct, with sums in registers. Input rows are first copied with their padding, where
- * they have any; the pixels of a tile are then found by addresses alone. A tile of a few pixels and 64 channels goes
- * through the nearest cache to the epilogue. Written over the primitives of a vec_*.h, which is included before. */
+/* Real convolution of a sw_kernels: direct, with sums in registers. Input rows are first copied with their padding,
+ * where they have any; the pixels of a tile are then found by addresses alone. A tile of a few pixels and 64 channels
+ * goes through the nearest cache to the epilogue. Written over the primitives of a vec_*.h, which is included before.
+ */
 #ifndef SW_DIRECT_H
 #define SW_DIRECT_H
 
@@ -9,7 +10,8 @@
 
 enum { SW_MOST_BLOCKS = 4 }; /* that a single pixel holds in registers, where there are no other pixels to share with */
 
-/* Sums of `pixels` pixels and `blocks` blocks of channels: out[pixel][64]. A filter's runs begin at offset[] from x[]. */
+/* Sums of `pixels` pixels and `blocks` blocks of channels: out[pixel][64]. A filter's runs begin at offset[] from x[].
+ */
 SW_INLINE void sw_direct_tile(const sw_direct_layout *l, const float *const *x, const int32_t *offset, const float *w,
                               float *out, const int pixels, const int blocks) {
     const size_t block = (size_t)l->taps * SW_TILE_CHANNELS;
@@ -48,7 +50,8 @@ static void sw_direct_tiles(const sw_direct_layout *l, const float *const *x, co
     }
     for (; b < blocks; b++) {
         for (int32_t p = 0; p < whole; p += SW_TILE_PIXELS) {
-            sw_direct_tile(l, x + p, offset, w + (size_t)b * block, out + p * 64 + b * SW_TILE_CHANNELS, SW_TILE_PIXELS, 1);
+            sw_direct_tile(l, x + p, offset, w + (size_t)b * block, out + p * 64 + b * SW_TILE_CHANNELS, SW_TILE_PIXELS,
+                           1);
         }
     }
     if (!single) return;
@@ -127,7 +130,8 @@ static void sw_direct_sums(const sw_conv *layer, const sw_direct_layout *l, cons
     }
 }
 
-static void sw_direct_conv(const sw_conv *layer, const sw_epilogue *shared, const float *x, void *scratch, sw_block block) {
+static void sw_direct_conv(const sw_conv *layer, const sw_epilogue *shared, const float *x, void *scratch,
+                           sw_block block) {
     const sw_geometry *g = &layer->geometry;
     const sw_direct_layout l = sw_direct_of(g);
     const sw_epilogue e = *shared;

@@ -6,7 +6,8 @@
 #include "kernels.h"
 
 /* Work is done on SW_PIXELS pixels times SW_VECTORS vectors of channels, or where there are fewer channels on so many
- * pixels times one vector: pixels share the loads of constants, and all share the questions of what the epilogue holds. */
+ * pixels times one vector: pixels share the loads of constants, and all share the questions of what the epilogue holds.
+ */
 enum { SW_NARROW_PIXELS = SW_PIXELS * SW_VECTORS };
 
 static inline int sw_is_narrow(int32_t channels) { return sw_lanes(channels) < SW_VECTORS * SW_FLOATS; }
@@ -20,8 +21,8 @@ typedef struct {
     int64_t pitch;
 } sw_accumulators;
 
-/* What is worked on: vectors from channel c on, number i of its block, and `left` lanes in all. `at` is the channel's place
- * in a real value, which has `lanes` lanes a pixel. */
+/* What is worked on: vectors from channel c on, number i of its block, and `left` lanes in all. `at` is the channel's
+ * place in a real value, which has `lanes` lanes a pixel. */
 typedef struct {
     int32_t c, i, left;
     int64_t at, lanes;
@@ -38,17 +39,20 @@ SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a,
                                  sw_vf v[SW_NARROW_PIXELS][SW_VECTORS]) {
     for (int k = 0; k < m; k++) {
         const int32_t i = s.i + k * SW_FLOATS;
-        for (int p = 0; p < n; p++) v[p][k] = a->real ? sw_loadf(a->real + p * a->pitch + i) : sw_to_float(sw_accumulator(a, i, p));
+        for (int p = 0; p < n; p++)
+            v[p][k] = a->real ? sw_loadf(a->real + p * a->pitch + i) : sw_to_float(sw_accumulator(a, i, p));
     }
     if (e->scale) {
         for (int k = 0; k < m; k++) {
-            const sw_vf scale = sw_loadf(e->scale + s.c + k * SW_FLOATS), shift = sw_loadf(e->shift + s.c + k * SW_FLOATS);
+            const sw_vf scale = sw_loadf(e->scale + s.c + k * SW_FLOATS),
+                        shift = sw_loadf(e->shift + s.c + k * SW_FLOATS);
             for (int p = 0; p < n; p++) v[p][k] = sw_addf(sw_mulf(v[p][k], scale), shift);
         }
     }
     if (e->residual) {
         for (int p = 0; p < n; p++) {
-            for (int k = 0; k < m; k++) v[p][k] = sw_addf(v[p][k], sw_loadf(e->residual + s.at + p * s.lanes + k * SW_FLOATS));
+            for (int k = 0; k < m; k++)
+                v[p][k] = sw_addf(v[p][k], sw_loadf(e->residual + s.at + p * s.lanes + k * SW_FLOATS));
         }
     }
     if (e->activation == SW_ACT_CLAMP) {
@@ -75,7 +79,9 @@ SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a,
     }
 }
 
-SW_INLINE uint64_t sw_bits_of(const sw_mask *mask, const int m) { return m == 1 ? sw_bits(mask[0]) : sw_bits_all(mask); }
+SW_INLINE uint64_t sw_bits_of(const sw_mask *mask, const int m) {
+    return m == 1 ? sw_bits(mask[0]) : sw_bits_all(mask);
+}
 
 /* A bit for each channel of m vectors: v below its threshold, or above it where flip's bit is set. */
 SW_INLINE void sw_count_signs(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m,
@@ -92,8 +98,8 @@ SW_INLINE void sw_count_signs(const sw_epilogue *e, const sw_accumulators *a, sw
     }
 }
 
-SW_INLINE void sw_signs(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m, uint64_t flip,
-                        uint64_t bits[SW_NARROW_PIXELS]) {
+SW_INLINE void sw_signs(const sw_epilogue *e, const sw_accumulators *a, sw_spot s, const int n, const int m,
+                        uint64_t flip, uint64_t bits[SW_NARROW_PIXELS]) {
     sw_vf v[SW_NARROW_PIXELS][SW_VECTORS];
     sw_epilogue_steps(e, a, s, n, m, v);
     if (!e->bits) return;
@@ -117,8 +123,8 @@ SW_INLINE void sw_finish(const sw_epilogue *e, const sw_accumulators *a, sw_spot
 }
 
 /* Channels c0 <= c < c0 + 64, as far as there are `channels`, of n pixels from `pixel` on, m vectors at a time. */
-SW_INLINE void sw_epilogue_pixels(const sw_epilogue *e, const sw_accumulators *a, int64_t pixel, const int n, const int m,
-                                  int32_t channels, int32_t c0) {
+SW_INLINE void sw_epilogue_pixels(const sw_epilogue *e, const sw_accumulators *a, int64_t pixel, const int n,
+                                  const int m, int32_t channels, int32_t c0) {
     const int32_t lanes = sw_lanes(channels), end = lanes - c0 < 64 ? lanes - c0 : 64;
     const uint64_t flip = e->bits ? e->flip[c0 / 64] : 0;
     uint64_t word[SW_NARROW_PIXELS] = {0}, bits[SW_NARROW_PIXELS] = {0};
@@ -165,7 +171,8 @@ static void sw_epilogue_reals(const sw_epilogue *e, const float *real, int64_t p
 }
 
 /* sw_kernels.epilogue */
-static void sw_epilogue_alone(const sw_epilogue *shared, const float *v, int32_t channels, int64_t first, int64_t count) {
+static void sw_epilogue_alone(const sw_epilogue *shared, const float *v, int32_t channels, int64_t first,
+                              int64_t count) {
     const sw_epilogue e = *shared;
     for (int32_t c0 = 0; c0 < channels; c0 += 64) {
         sw_epilogue_reals(&e, v + c0, sw_lanes(channels), first, count, channels, c0);

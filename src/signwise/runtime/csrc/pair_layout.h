@@ -1,9 +1,9 @@
 /* Shapes of the pair kernel's data: how a binary convolution is cut into steps of three nibbles.
  *
  * Activations become a plane: one 16-bit entry for each (row, position, nibble of channels). It names the table of the
- * nibble at that position (x) and of the one a stride to its right (the next output's), as a byte offset into sw_tables.
- * Weights become nibbles, a byte each: for a block of 64 output channels [step][3][64]. A step is three neighbouring
- * entries of the plane; entries beyond a run of nibbles meet the weight SW_NOTHING, which counts 0. */
+ * nibble at that position (x) and of the one a stride to its right (the next output's), as a byte offset into
+ * sw_tables. Weights become nibbles, a byte each: for a block of 64 output channels [step][3][64]. A step is three
+ * neighbouring entries of the plane; entries beyond a run of nibbles meet the weight SW_NOTHING, which counts 0. */
 #ifndef SW_PAIR_LAYOUT_H
 #define SW_PAIR_LAYOUT_H
 

@@ -33,7 +33,8 @@ static void sw_pairs_pack(const sw_geometry *g, const uint8_t *file, void *packe
         memset(weights, SW_NOTHING, (size_t)l.steps * SW_STEP_BYTES);
         for (int32_t r = 0; r < groups * l.spans; r++) {
             const int32_t group = first + r / l.spans, run = r % l.spans;
-            const int32_t y = run * run_taps / g->kernel_w * g->dilation_h, x = run * run_taps % g->kernel_w * g->dilation_w;
+            const int32_t y = run * run_taps / g->kernel_w * g->dilation_h,
+                          x = run * run_taps % g->kernel_w * g->dilation_w;
             const int32_t at = (y * l.width + x) * l.pixel_bytes + group * l.group_bytes;
             for (int32_t s = 0; s < run_steps; s++) offset[r * run_steps + s] = at * 4 + s * 6;
             for (int32_t i = 0; i < 64; i++) {

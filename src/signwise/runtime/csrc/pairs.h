@@ -1,8 +1,8 @@
 /* Binary convolution of a sw_kernels: packing, scratch memory, and the loops around the counting kernel.
  *
  * A band of rows is worked on together: its plane is made (rows shared with the band before are kept), then for every
- * block of 64 output channels each chunk of weights meets all pairs of the band while it is in the nearest cache, and at
- * last the epilogue runs over the band's counts. */
+ * block of 64 output channels each chunk of weights meets all pairs of the band while it is in the nearest cache, and
+ * at last the epilogue runs over the band's counts. */
 #ifndef SW_PAIRS_H
 #define SW_PAIRS_H
 
@@ -86,11 +86,13 @@ static void sw_count_band(const sw_pair_layout *l, const sw_band *band, const in
             const int32_t p = sw_count_pairs(band, 0, pairs, SW_NARROW_PAIRS, 1, offset + s, w, steps, first);
             sw_count_pairs(band, p, pairs, 1, 1, offset + s, w, steps, first);
         } else {
-            const int32_t p = sw_count_pairs(band, 0, pairs, SW_TILE_PAIRS, SW_BLOCK_VECTORS, offset + s, w, steps, first);
+            const int32_t p =
+                sw_count_pairs(band, 0, pairs, SW_TILE_PAIRS, SW_BLOCK_VECTORS, offset + s, w, steps, first);
             sw_count_pairs(band, p, pairs, 1, SW_BLOCK_VECTORS, offset + s, w, steps, first);
         }
         if (!wide || (n % SW_SEGMENT != SW_SEGMENT - 1 && s + chunk < l->steps)) continue;
-        for (size_t i = 0; i < (size_t)pairs * 128; i++) wide[i] = band->counts.narrow[i] + (n < SW_SEGMENT ? 0 : wide[i]);
+        for (size_t i = 0; i < (size_t)pairs * 128; i++)
+            wide[i] = band->counts.narrow[i] + (n < SW_SEGMENT ? 0 : wide[i]);
     }
 }
 
@@ -109,8 +111,8 @@ static void sw_pairs_bconv(const sw_bconv *layer, const sw_epilogue *shared, con
         sw_next_band(g, &l, x, &band, y, block.y1 - y < l.rows ? block.y1 - y : l.rows, y == block.y0);
         for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
             const char *packed = (const char *)layer->weights + (size_t)(c0 / 64) * sw_pair_block_bytes(&l);
-            sw_count_band(&l, &band, (const int32_t *)packed,
-                          (const uint8_t *)packed + sw_round64((size_t)l.steps * 4), g->out_c - c0);
+            sw_count_band(&l, &band, (const int32_t *)packed, (const uint8_t *)packed + sw_round64((size_t)l.steps * 4),
+                          g->out_c - c0);
             sw_finish_counts(layer, &e, &band.counts, c0);
         }
     }

@@ -5,29 +5,29 @@ enum {
     SW_ANY = 1 << SW_REAL | 1 << SW_SIGN,
     SW_REALS = 1 << SW_REAL,
     SW_SIGNS = 1 << SW_SIGN,
+    SW_FILTER = 1 << SW_WEIGHT,
 };
 
 const sw_operation_info sw_operations[SW_OP_COUNT] = {
-    /*                 name     inputs kernel window numbers fill epilogue reads     gives  roles */
-    [SW_BCONV] = {"bconv", 1, 0, 1, 3, 0, 1, SW_SIGNS, SW_REAL, 1 << SW_WEIGHT},
-    [SW_CONV] = {"conv", 1, 0, 1, 1, 0, 1, SW_REALS, SW_REAL, 1 << SW_WEIGHT},
-    [SW_MAX_POOL] = {"max_pool", 1, 1, 1, 0, 0, 1, SW_ANY, SW_REAL, 0},
-    [SW_AVG_POOL] = {"avg_pool", 1, 1, 1, 1, 0, 1, SW_REALS, SW_REAL, 0},
-    [SW_MAP] = {"map", 1, 0, 0, 0, 0, 1, SW_ANY, SW_REAL, 0},
-    [SW_ADD] = {"add", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_SUB] = {"sub", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_MUL] = {"mul", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_DIV] = {"div", 2, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_UNARY] = {"unary", 1, 0, 0, 1, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_CONSTANT] = {"constant", 0, 0, 0, 0, 0, 0, SW_ANY, SW_REAL, 1 << SW_CONTENT},
-    [SW_MEAN] = {"mean", 1, 0, 0, 1, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_RESIZE] = {"resize", 1, 0, 0, 2, 0, 0, SW_REALS, SW_REAL, 0},
-    [SW_PAD] = {"pad", 1, 0, 0, 4, 1, 0, SW_ANY, -1, 0},
-    [SW_SLICE] = {"slice", 1, 0, 0, 6, 0, 0, SW_ANY, -1, 0},
-    [SW_CHANNELS] = {"channels", 1, 0, 0, 0, 0, 0, SW_REALS, SW_REAL, 1 << SW_INDEX},
-    [SW_CONCAT] = {"concat", -1, 0, 0, 0, 0, 0, SW_ANY, -1, 0},
-    [SW_FLATTEN] = {"flatten", 1, 0, 0, 0, 0, 0, SW_ANY, -1, 0},
-    [SW_RESHAPE] = {"reshape", 1, 0, 0, 0, 0, 0, SW_ANY, -1, 0},
+    [SW_BCONV] = {"bconv", .inputs = 1, .reads = SW_SIGNS, .roles = SW_FILTER, .window = 1, .numbers = 3, .epilogue = 1},
+    [SW_CONV] = {"conv", .inputs = 1, .reads = SW_REALS, .roles = SW_FILTER, .window = 1, .numbers = 1, .epilogue = 1},
+    [SW_MAX_POOL] = {"max_pool", .inputs = 1, .reads = SW_ANY, .kernel = 1, .window = 1, .epilogue = 1},
+    [SW_AVG_POOL] = {"avg_pool", .inputs = 1, .reads = SW_REALS, .kernel = 1, .window = 1, .numbers = 1, .epilogue = 1},
+    [SW_MAP] = {"map", .inputs = 1, .reads = SW_ANY, .epilogue = 1},
+    [SW_ADD] = {"add", .inputs = 2, .reads = SW_REALS},
+    [SW_SUB] = {"sub", .inputs = 2, .reads = SW_REALS},
+    [SW_MUL] = {"mul", .inputs = 2, .reads = SW_REALS},
+    [SW_DIV] = {"div", .inputs = 2, .reads = SW_REALS},
+    [SW_UNARY] = {"unary", .inputs = 1, .reads = SW_REALS, .numbers = 1},
+    [SW_CONSTANT] = {"constant", .roles = 1 << SW_CONTENT},
+    [SW_MEAN] = {"mean", .inputs = 1, .reads = SW_REALS, .numbers = 1},
+    [SW_RESIZE] = {"resize", .inputs = 1, .reads = SW_REALS, .numbers = 2},
+    [SW_PAD] = {"pad", .inputs = 1, .reads = SW_ANY, .gives = -1, .numbers = 4, .fill = 1},
+    [SW_SLICE] = {"slice", .inputs = 1, .reads = SW_ANY, .gives = -1, .numbers = 6},
+    [SW_CHANNELS] = {"channels", .inputs = 1, .reads = SW_REALS, .roles = 1 << SW_INDEX},
+    [SW_CONCAT] = {"concat", .inputs = -1, .reads = SW_ANY, .gives = -1},
+    [SW_FLATTEN] = {"flatten", .inputs = 1, .reads = SW_ANY, .gives = -1},
+    [SW_RESHAPE] = {"reshape", .inputs = 1, .reads = SW_ANY, .gives = -1},
 };
 
 /* --- where the sections lie --------------------------------------------------------------------------------------- */
@@ -44,8 +44,9 @@ static uint64_t sw_data_from(const sw_model *m) {
 
 sw_value sw_value_at(const sw_model *model, uint32_t index) {
     const uint8_t *row = sw_values_of(model) + SW_VALUE_BYTES * index;
-    return (sw_value){(int32_t)sw_word(row),      (int32_t)sw_word(row + 4), (int32_t)sw_word(row + 8),
-                      (int32_t)sw_word(row + 12), sw_word(row + 16),         sw_word(row + 20)};
+    const int32_t kind = (int32_t)sw_word(row), c = (int32_t)sw_word(row + 4);
+    const int32_t h = (int32_t)sw_word(row + 8), w = (int32_t)sw_word(row + 12);
+    return (sw_value){kind, c, h, w, sw_word(row + 16), sw_word(row + 20)};
 }
 
 uint32_t sw_output_at(const sw_model *model, uint32_t index) { return sw_word(sw_words_of(model) + 4 * index); }

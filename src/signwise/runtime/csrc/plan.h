@@ -40,7 +40,7 @@ typedef struct {
     uint8_t kernel, window, numbers, fill, epilogue;
     uint8_t reads;  /* kinds it takes, as bits 1 << kind */
     int8_t gives;   /* kind it makes; -1: that of its input. Behind an epilogue it is free. */
-    uint32_t roles; /* constants it must have, as bits */
+    uint32_t roles; /* constants it must have, as bits 1 << role */
 } sw_operation_info;
 
 extern const sw_operation_info sw_operations[SW_OP_COUNT];

@@ -25,13 +25,13 @@ static void sw_read_rows(const float *from, const sw_place *to, float *map, int3
 
 static void sw_write_rows(const sw_call *call, const sw_place *from, float *to, int32_t y0, int32_t y1) {
     const int64_t plane = (int64_t)from->h * from->w, lanes = sw_lanes(from->c), words = sw_words(from->c);
-    const float *map = sw_reals(call, from);
-    const uint64_t *bits = sw_signs_at(call, from);
-    for (int64_t c = 0; c < from->c; c++) {
-        for (int64_t p = (int64_t)y0 * from->w; p < (int64_t)y1 * from->w; p++) {
-            to[c * plane + p] = from->kind == SW_REAL                             ? map[p * lanes + c]
-                                : bits[p * words + (c >> 6)] >> (c & 63) & 1 ? -1.0f
-                                                                                  : 1.0f;
+    for (int64_t p = (int64_t)y0 * from->w; p < (int64_t)y1 * from->w; p++) {
+        if (from->kind == SW_REAL) {
+            const float *pixel = sw_reals(call, from) + p * lanes;
+            for (int64_t c = 0; c < from->c; c++) to[c * plane + p] = pixel[c];
+        } else {
+            const uint64_t *pixel = sw_signs_at(call, from) + p * words;
+            for (int64_t c = 0; c < from->c; c++) to[c * plane + p] = pixel[c >> 6] >> (c & 63) & 1 ? -1.0f : 1.0f;
         }
     }
 }

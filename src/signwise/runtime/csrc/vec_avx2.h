@@ -9,9 +9,9 @@
 /* Holds a value in a register here: without it GCC spills and copies in the inner loops. */
 #define SW_KEEP(v) __asm__ volatile("" : "+x"(v))
 
-enum { SW_BYTES = 32, SW_FLOATS = 8 }; /* of one vector */
-enum { SW_TILE_PAIRS = 2 };            /* pixel pairs that the binary kernel holds in registers, beside 64 channels */
-enum { SW_PIXELS = 2, SW_VECTORS = 4 };              /* the same of the epilogue */
+enum { SW_BYTES = 32, SW_FLOATS = 8 };  /* of one vector */
+enum { SW_TILE_PAIRS = 2 };             /* pixel pairs that the binary kernel holds in registers, beside 64 channels */
+enum { SW_PIXELS = 2, SW_VECTORS = 4 }; /* the same of the epilogue */
 /* Pixels, blocks of channels and vectors of a block that the real kernel holds. */
 enum { SW_TILE_PIXELS = 6, SW_TILE_BLOCKS = 1, SW_TILE_VECTORS = 2 };
 

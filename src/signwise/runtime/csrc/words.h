@@ -1,8 +1,8 @@
 /* Binary convolution where a vector counts bits by itself: 32-bit words of activations against those of 16 output
  * channels, summed in registers. One group only; pairs.h does the others.
  *
- * Weights are packed as [block of 64 outputs][step][64] words; a step is one word of a tap. Rows of activations are copied
- * with their padding, so that a filter's row is one run of words. */
+ * Weights are packed as [block of 64 outputs][step][64] words; a step is one word of a tap. Rows of activations are
+ * copied with their padding, so that a filter's row is one run of words. */
 #ifndef SW_WORDS_H
 #define SW_WORDS_H
 
@@ -57,8 +57,8 @@ typedef struct {
 
 static size_t sw_carve_words(const sw_geometry *g, const sw_word_layout *l, char *scratch, sw_word_memory *m) {
     const size_t pixels = (size_t)l->rows * (size_t)g->out_w + SW_MOST_WORD_PIXELS - 1;
-    const size_t sizes[4] = {(size_t)sw_input_rows(g, l->rows) * (size_t)l->pitch * 4 + 4, (size_t)l->runs * 4, pixels * 4,
-                             pixels * 64 * (l->wide ? 4 : 2)};
+    const size_t sizes[4] = {(size_t)sw_input_rows(g, l->rows) * (size_t)l->pitch * 4 + 4, (size_t)l->runs * 4,
+                             pixels * 4, pixels * 64 * (l->wide ? 4 : 2)};
     size_t at[5] = {0};
     for (int i = 0; i < 4; i++) at[i + 1] = at[i] + sw_round64(sizes[i]);
     if (scratch) {
@@ -126,8 +126,8 @@ SW_INLINE void sw_word_tile(const sw_word_layout *l, const uint32_t *const *x, c
 }
 
 /* Counts of the band's pixels, n at a time. */
-SW_INLINE void sw_count_words(const sw_word_layout *l, const sw_word_memory *m, int32_t pixels, const uint32_t *w, const int n,
-                              const int vectors) {
+SW_INLINE void sw_count_words(const sw_word_layout *l, const sw_word_memory *m, int32_t pixels, const uint32_t *w,
+                              const int n, const int vectors) {
     for (int32_t p0 = 0; p0 < pixels; p0 += n) {
         const uint32_t *at[SW_MOST_WORD_PIXELS];
         for (int32_t p = 0; p < n; p++) at[p] = m->lines + m->pixel[p0 + p < pixels ? p0 + p : p0];
@@ -162,7 +162,8 @@ static void sw_words_bconv(const sw_bconv *layer, const sw_epilogue *shared, con
         m.counts.y0 = y0;
         m.counts.rows = rows;
         for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
-            const uint32_t *w = (const uint32_t *)layer->weights + (size_t)(c0 / 64) * (size_t)l.runs * (size_t)l.run * 64;
+            const uint32_t *w =
+                (const uint32_t *)layer->weights + (size_t)(c0 / 64) * (size_t)l.runs * (size_t)l.run * 64;
             if (g->out_c - c0 <= 16) {
                 sw_count_words(&l, &m, rows * g->out_w, w, SW_MOST_WORD_PIXELS, 1);
             } else if (g->out_c - c0 <= 32) {
