@@ -43,7 +43,7 @@ def test_help_and_version(call: Call) -> None:
 def test_unknown_verb(call: Call) -> None:
     code, out, err = call("trian")
     assert (code, out) == (2, "")
-    assert err.startswith("SW101: unknown verb 'trian'; did you mean 'train'? Known: compare, describe")
+    assert err.startswith("SW101: unknown verb 'trian'; did you mean 'train'? Known: bench, compare, compile, describe")
 
 
 def test_errors_as_json(call: Call) -> None:

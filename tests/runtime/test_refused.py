@@ -19,7 +19,7 @@ VALUE, OPERATION = (
     "a value has an unknown kind, or a size",
     "an operation is unknown, or has too many or too few inputs",
 )
-REFERENCE, ATTRIBUTE = "a value is used before it is made, or after", "an attribute is out of its range"
+REFERENCE, ATTRIBUTE = "a value is used before it is made or after", "an attribute is out of its range"
 CONSTANT = "a constant is missing, does not belong here, or has the wrong type, size or content"
 SHAPE, SLOT = (
     "a value's kind or shape is not what its operation gives or takes",
@@ -125,6 +125,11 @@ def test_refused(body, message, monkeypatch):
 def test_the_bodies_above_are_accepted_unspoilt():
     for body in (BCONV, CONV, POOL, MAP):
         load(plan.write(with_slots(parse(f"input %x: real[2,3,3]\n%s: sign[2,3,3] = map(%x)\n{body}\nreturn %y"))))
+
+
+def test_an_output_is_given_once(monkeypatch):
+    graph = with_slots(parse(f"input %x: real[2,3,3]\n{MAP}\nreturn %y, %y"))
+    assert REFERENCE in message_of(graph, monkeypatch)
 
 
 def test_the_input_is_real(monkeypatch):

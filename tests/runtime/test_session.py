@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from signwise.compiler.interpreter import run
 from signwise.compiler.plan import write
@@ -116,12 +118,26 @@ def signed(data: bytes) -> bytes:
             "a value has an unknown kind, or a size that is zero or",
         ),
         (lambda data: signed(data.replace(b'"y"', b"[y]")), "its names are damaged."),
+        (lambda data: signed(data.replace(b'"s"', b'"x"')), "its names are damaged."),
         (lambda data: signed(data.replace(b'"head.act"', b"1234567890")), "its names are damaged."),
     ],
 )
 def test_damaged_files(spoil, message):
     with pytest.raises(PlanError, match=re.escape(message)):
         load(spoil(write(MAP)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([b'"', b",", b"[", b"]", b"}", b"0", b"\xff", b"\\", b'"y"', b"null"]))
+def test_spoilt_names_are_refused_or_used(place, piece):
+    data = write(every_op())
+    start, end = data.index(b'{"values"'), data.index(b"Boxk")
+    at = start + place % (end - start)
+    try:
+        session = load(signed(data[:at] + piece + data[at + len(piece) :]), target="scalar")
+    except PlanError:
+        return
+    assert len(session(np.zeros((1, 4, 6, 5), np.float32))) == 6
 
 
 def test_a_damaged_node_is_named():

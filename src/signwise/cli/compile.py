@@ -1,14 +1,19 @@
 """signwise compile: a trained network as one small file, verified against PyTorch."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signwise.cli.options import VerbParser
 from signwise.cli.output import note, show, show_json
+from signwise.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
+
+    from signwise.compiler.program import Program
+    from signwise.compiler.verify import Verification
 
 EXAMPLES = (
     "runs/digits_resnet8_irnet-seed0",
@@ -19,6 +24,29 @@ EXAMPLES = (
 )
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A network compiled from a run folder; ``float_bytes`` is what its parameters take as float32."""
+
+    path: Path
+    program: "Program"
+    float_bytes: int
+    verification: "Verification | None"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "file": str(self.path),
+            "bytes": self.path.stat().st_size,
+            "float_bytes": self.float_bytes,
+            "operations": len(self.program.graph.nodes),
+            "verification": self.verification and self.verification.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        size, operations = self.path.stat().st_size, len(self.program.graph.nodes)
+        return f"{self.path}: {size:,} bytes, float parameters {self.float_bytes:,}, {operations} operations"
+
+
 def run(arguments: list[str]) -> int:
     """Compile the model in a run folder; 1 if it does not agree with PyTorch."""
     parser = VerbParser("compile", "Lower a trained network into one .swn file and verify it.", EXAMPLES)
@@ -27,6 +55,21 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--samples", type=int, default=16, help="images to verify with; 0 to skip (default 16)")
     parser.add_argument("--text", action="store_true", help="print the operations as well")
     options = parser.parse_args(arguments)
+    if options.samples < 0:
+        raise ConfigError(f"--samples {options.samples}; allowed: 0 or more")
+    compiled = compile_folder(options.folder, options.out, options.samples)
+    if options.json:
+        show_json(compiled.to_dict())
+    else:
+        if options.text:
+            show(str(compiled.program))
+        show(str(compiled))
+        show("not verified" if compiled.verification is None else str(compiled.verification))
+    return int(bool(compiled.verification and not compiled.verification.ok))
+
+
+def compile_folder(folder: str, out: str | Path | None = None, samples: int = 16) -> Compiled:
+    """Compile a run's network, which then takes pixel values 0 to 255, and verify it on images of its data set."""
     from torch import nn
 
     import signwise
@@ -34,26 +77,13 @@ def run(arguments: list[str]) -> int:
     from signwise.train import load_model
     from signwise.train.checkpoint import read_config
 
-    config = read_config(options.folder)
-    network = nn.Sequential(Pixels(config["mean"], config["std"]), load_model(options.folder)).eval()
-    shape = (len(config["mean"]), *config["size"])
-    images = _samples(options.folder, config, shape, options.samples)
-    program = signwise.lower(network, images[:1], {"classes": "\n".join(config["classes"])})
-    path = program.save(options.out or Path(options.folder) / "net.swn")
-    facts: dict[str, Any] = {"file": str(path), "bytes": path.stat().st_size, "operations": len(program.graph.nodes)}
+    config = read_config(folder)
+    network = nn.Sequential(Pixels(config["mean"], config["std"]), load_model(folder)).eval()
+    images = _samples(folder, config, (len(config["mean"]), *config["size"]), samples)
+    program = signwise.lower(network, images, {"classes": "\n".join(config["classes"])})
+    path = program.save(out or Path(folder) / "net.swn")
     float_bytes = 4 * sum(parameter.numel() for parameter in network.parameters())
-    facts["float_bytes"] = float_bytes
-    verification = program.verify(network, images) if options.samples else None
-    if verification:
-        facts["verification"] = verification.to_dict()
-    if options.json:
-        show_json(facts)
-    else:
-        if options.text:
-            show(str(program))
-        show(f"{path}: {facts['bytes']:,} bytes, float parameters {float_bytes:,}, {facts['operations']} operations")
-        show("not verified" if verification is None else str(verification))
-    return int(bool(verification and not verification.ok))
+    return Compiled(path, program, float_bytes, program.verify(network, images) if samples else None)
 
 
 def _samples(folder: str, config: dict[str, Any], shape: tuple[int, ...], count: int) -> "torch.Tensor":

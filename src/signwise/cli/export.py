@@ -8,6 +8,7 @@ from signwise.compiler.program import read_program
 
 EXAMPLES = (
     "c net.swn firmware/model",
+    "c net.swn firmware/model --json",
     "wasm net.swn demo.html",
     "onnx net.swn net.onnx",
     "onnx net.swn net.onnx --json",

@@ -1,10 +1,14 @@
 """signwise quickstart: float against one bit against one bit with ContrastiveMI, in minutes, with a report."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
+from signwise.cli.bench import latency
 from signwise.cli.chart import sparkline
+from signwise.cli.compile import Compiled, compile_folder
 from signwise.cli.findings import Findings, facts, investigate
 from signwise.cli.options import VerbParser, machine
 from signwise.cli.output import percent, show, show_json
@@ -30,15 +34,47 @@ def run(arguments: list[str]) -> int:
 
     data = to_dict(findings.recipe, findings.outcomes)
     save(data, findings.out / "compare.json")
+    deployed = _deploy(findings)
     report = findings.out / "report.html"
     report.write_text(render(findings), encoding="utf-8")
     if options.json:
-        show_json(data | facts(findings) | {"report": str(report)})
+        show_json(data | facts(findings) | {"report": str(report), "compiled": deployed and deployed.to_dict()})
     else:
         show(table(findings))
         show(information(findings))
+        if deployed:
+            show(str(deployed))
         show(f"report: {report}")
     return int(any(row.failed for row in findings.rows))
+
+
+@dataclass(frozen=True)
+class _Deployed:
+    """A binary network of the quickstart as a file, and how fast it is here."""
+
+    compiled: Compiled
+    target: str
+    median_ms: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.compiled.to_dict() | {"target": self.target, "median_ms": self.median_ms}
+
+    def __str__(self) -> str:
+        speed = f"{1e3 * self.median_ms:.1f} us an image on one thread, target {self.target}"
+        return f"{self.compiled}\n{self.compiled.verification}\n{speed}"
+
+
+def _deploy(findings: Findings) -> _Deployed | None:
+    """The first binary network that was completed, compiled and timed."""
+    import numpy as np
+
+    for item in findings.outcomes:
+        if item.result and (item.cell.method, item.cell.objective) == ("irnet", "none"):
+            compiled = compile_folder(str(item.result.folder), findings.out / "digits.swn")
+            session = compiled.program.session()
+            image = np.zeros((1, *session.input_shape), np.float32)
+            return _Deployed(compiled, session.target, latency(session, image, seconds=0.5)["median_ms"])
+    return None
 
 
 def table(findings: Findings) -> Table:

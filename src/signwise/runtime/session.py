@@ -113,7 +113,8 @@ class Network:
         try:
             text = json.loads(raw.decode())
             named = [*text["values"], *text["sources"], *text["meta"], *text["meta"].values()]
-            complete = len(text["values"]) == self.model.values and len(text["sources"]) == self.model.nodes
+            complete = len({*text["values"]}) == len(text["values"]) == self.model.values
+            complete &= len(text["sources"]) == self.model.nodes
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             named, complete = [], False
         if not complete or not all(isinstance(name, str) for name in named):

@@ -1,7 +1,6 @@
 /* Real convolution of a sw_kernels: direct, with sums in registers. Input rows are first copied with their padding,
  * where they have any; the pixels of a tile are then found by addresses alone. A tile of a few pixels and 64 channels
- * goes through the nearest cache to the epilogue. Written over the primitives of a vec_*.h, which is included before.
- */
+ * goes through the nearest cache to the epilogue. Written over the primitives of a vec_*.h, included before. */
 #ifndef SW_DIRECT_H
 #define SW_DIRECT_H
 
@@ -10,8 +9,7 @@
 
 enum { SW_MOST_BLOCKS = 4 }; /* that a single pixel holds in registers, where there are no other pixels to share with */
 
-/* Sums of `pixels` pixels and `blocks` blocks of channels: out[pixel][64]. A filter's runs begin at offset[] from x[].
- */
+/* Sums of `pixels` pixels and `blocks` blocks of channels: out[pixel][64]. A filter's runs begin offset[] after x[]. */
 SW_INLINE void sw_direct_tile(const sw_direct_layout *l, const float *const *x, const int32_t *offset, const float *w,
                               float *out, const int pixels, const int blocks) {
     const size_t block = (size_t)l->taps * SW_TILE_CHANNELS;
@@ -143,13 +141,14 @@ static void sw_direct_conv(const sw_conv *layer, const sw_epilogue *shared, cons
     }
     for (int32_t y0 = block.y0, kept = 0; y0 < block.y1; y0 += l.rows) {
         const int32_t rows = block.y1 - y0 < l.rows ? block.y1 - y0 : l.rows, pixels = rows * g->out_w;
-        const float *source = x + (size_t)y0 * (size_t)g->stride_h * (size_t)l.pitch;
-        if (l.copied) {
+        const float *source = m.rows;
+        if (!l.copied) {
+            source = x + (size_t)y0 * (size_t)g->stride_h * (size_t)l.pitch;
+        } else {
             if (y0 > block.y0) kept = sw_keep_rows(g, l.rows, m.rows, (size_t)l.pitch * 4);
             for (int32_t i = kept; i < sw_input_rows(g, rows); i++) {
                 sw_copy_row(g, &l, x, y0 * g->stride_h - g->pad_top + i, m.rows + (size_t)i * (size_t)l.pitch);
             }
-            source = m.rows;
         }
         for (int32_t p0 = 0; p0 < pixels; p0 += SW_GROUP_PIXELS) {
             const int32_t n = pixels - p0 < SW_GROUP_PIXELS ? pixels - p0 : SW_GROUP_PIXELS;

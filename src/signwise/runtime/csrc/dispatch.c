@@ -1,4 +1,4 @@
-/* Targets, best first. SW_AVX2, SW_SSE and SW_NEON say which are compiled in. */
+/* Targets, best first. SW_AVX2, SW_SSE, SW_NEON and SW_WASM say which are compiled in. */
 #include "dispatch.h"
 
 #include "signwise.h"
@@ -15,6 +15,9 @@ extern const sw_kernels sw_sse;
 #endif
 #ifdef SW_NEON
 extern const sw_kernels sw_neon;
+#endif
+#ifdef SW_WASM
+extern const sw_kernels sw_wasm;
 #endif
 extern const sw_kernels sw_scalar;
 
@@ -64,6 +67,9 @@ static const struct {
 #endif
 #ifdef SW_NEON
     {&sw_neon, sw_always},
+#endif
+#ifdef SW_WASM
+    {&sw_wasm, sw_always},
 #endif
     {&sw_scalar, sw_always},
 };

@@ -6,8 +6,7 @@
 #include "kernels.h"
 
 /* Work is done on SW_PIXELS pixels times SW_VECTORS vectors of channels, or where there are fewer channels on so many
- * pixels times one vector: pixels share the loads of constants, and all share the questions of what the epilogue holds.
- */
+ * pixels times one vector. Pixels share the loads of constants; all share the questions of what the epilogue holds. */
 enum { SW_NARROW_PIXELS = SW_PIXELS * SW_VECTORS };
 
 static inline int sw_is_narrow(int32_t channels) { return sw_lanes(channels) < SW_VECTORS * SW_FLOATS; }
@@ -39,20 +38,21 @@ SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a,
                                  sw_vf v[SW_NARROW_PIXELS][SW_VECTORS]) {
     for (int k = 0; k < m; k++) {
         const int32_t i = s.i + k * SW_FLOATS;
-        for (int p = 0; p < n; p++)
+        for (int p = 0; p < n; p++) {
             v[p][k] = a->real ? sw_loadf(a->real + p * a->pitch + i) : sw_to_float(sw_accumulator(a, i, p));
+        }
     }
     if (e->scale) {
         for (int k = 0; k < m; k++) {
-            const sw_vf scale = sw_loadf(e->scale + s.c + k * SW_FLOATS),
-                        shift = sw_loadf(e->shift + s.c + k * SW_FLOATS);
+            const int32_t c = s.c + k * SW_FLOATS;
+            const sw_vf scale = sw_loadf(e->scale + c), shift = sw_loadf(e->shift + c);
             for (int p = 0; p < n; p++) v[p][k] = sw_addf(sw_mulf(v[p][k], scale), shift);
         }
     }
     if (e->residual) {
         for (int p = 0; p < n; p++) {
-            for (int k = 0; k < m; k++)
-                v[p][k] = sw_addf(v[p][k], sw_loadf(e->residual + s.at + p * s.lanes + k * SW_FLOATS));
+            const float *from = e->residual + s.at + p * s.lanes;
+            for (int k = 0; k < m; k++) v[p][k] = sw_addf(v[p][k], sw_loadf(from + k * SW_FLOATS));
         }
     }
     if (e->activation == SW_ACT_CLAMP) {

@@ -1,17 +1,35 @@
-/* Every kernel, over the primitives of a vec_*.h, which is included before: SW_GENERIC is a target's whole table. */
+/* Every kernel, over the primitives of a vec_*.h, which is included before: SW_GENERIC is a target's whole table.
+ * A target with something better than pairs.h for binary convolutions of one group says so with SW_DENSE. */
 #ifndef SW_GENERIC_H
 #define SW_GENERIC_H
 
+#include "depth.h"
 #include "direct.h"
 #include "pairs.h"
+
+#ifndef SW_DENSE
+#define SW_DENSE(function) sw_pairs_##function
+#endif
+#define SW_PICK(g, function) \
+    (sw_is_depthwise(g) ? sw_depth_##function : (g)->groups == 1 ? SW_DENSE(function) : sw_pairs_##function)
+
+static size_t sw_binary_bytes(const sw_geometry *g) { return SW_PICK(g, bytes)(g); }
+
+static void sw_binary_pack(const sw_geometry *g, const uint8_t *file, void *packed) { SW_PICK(g, pack)(g, file, packed); }
+
+static size_t sw_binary_scratch(const sw_geometry *g) { return SW_PICK(g, scratch)(g); }
+
+static void sw_binary_conv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch, sw_block block) {
+    SW_PICK(&layer->geometry, bconv)(layer, e, x, scratch, block);
+}
 
 #define SW_GENERIC(target) \
     { \
         .name = target, \
-        .bconv_bytes = sw_pairs_bytes, \
-        .bconv_pack = sw_pairs_pack, \
-        .bconv_scratch = sw_pairs_scratch, \
-        .bconv = sw_pairs_bconv, \
+        .bconv_bytes = sw_binary_bytes, \
+        .bconv_pack = sw_binary_pack, \
+        .bconv_scratch = sw_binary_scratch, \
+        .bconv = sw_binary_conv, \
         .conv_bytes = sw_direct_bytes, \
         .conv_pack = sw_direct_pack, \
         .conv_scratch = sw_direct_scratch, \

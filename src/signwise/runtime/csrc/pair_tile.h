@@ -1,11 +1,14 @@
 /* Binary convolution by tables of pixel pairs: the counting kernel.
  *
  * The four activation bits of one pixel and of its neighbour name one of 256 tables; the four weight bits of an output
- * channel are the index into it. One lookup gives, for each lane's channel, the differing bits of both pixels in the
- * two nibbles of a byte. Three lookups (a step) fit: 3 * 4 < 16. With t the sum of a step, two byte sums modulo 256 are
- * kept: all += t,    high += t >> 4 in 16-bit lanes. A shift in 16-bit lanes is the only one that there is. It puts the
- * odd byte's low nibble above the even byte's high one, but the sums (at most 252 in a chunk) come apart again, the odd
- * byte first (sw_flush).
+ * channel are the index into it. One lookup gives, for the channel of every lane, the differing bits of both pixels in
+ * the two nibbles of a byte. Three lookups (a step) fit there: 3 * 4 < 16. With t the sum of a step, two byte sums are
+ * kept, modulo 256:
+ *
+ *     all += t,    high += t >> 4
+ *
+ * The shift is one of 16-bit lanes, as the instruction sets have no other: it puts the odd byte's low nibble above the
+ * even byte's high one. The sums of a chunk, at most 252, come apart again, the odd byte's first (sw_flush).
  *
  * Written over the primitives of a vec_*.h, which is included before. */
 #ifndef SW_PAIR_TILE_H
@@ -32,8 +35,7 @@ SW_INLINE void sw_flush(sw_vi all, sw_vi high, uint16_t *sums, int first) {
     }
 }
 
-/* A chunk: `steps` steps for `pairs` pairs, whose planes start at `pair`, and the first `vectors` vectors of channels.
- */
+/* A chunk: `steps` steps for `pairs` pairs, whose windows begin at `pair`, and the first `vectors` vectors of a block. */
 SW_INLINE void sw_pair_tile(const char *const *pair, const int pairs, const int vectors, const int32_t *offset,
                             const uint8_t *weights, int32_t steps, uint16_t *sums, int first) {
     sw_vi all[SW_MOST_PAIRS][SW_BLOCK_VECTORS], high[SW_MOST_PAIRS][SW_BLOCK_VECTORS];

@@ -91,8 +91,9 @@ static void sw_count_band(const sw_pair_layout *l, const sw_band *band, const in
             sw_count_pairs(band, p, pairs, 1, SW_BLOCK_VECTORS, offset + s, w, steps, first);
         }
         if (!wide || (n % SW_SEGMENT != SW_SEGMENT - 1 && s + chunk < l->steps)) continue;
-        for (size_t i = 0; i < (size_t)pairs * 128; i++)
+        for (size_t i = 0; i < (size_t)pairs * 128; i++) {
             wide[i] = band->counts.narrow[i] + (n < SW_SEGMENT ? 0 : wide[i]);
+        }
     }
 }
 

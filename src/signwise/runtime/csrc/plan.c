@@ -5,12 +5,13 @@ enum {
     SW_ANY = 1 << SW_REAL | 1 << SW_SIGN,
     SW_REALS = 1 << SW_REAL,
     SW_SIGNS = 1 << SW_SIGN,
-    SW_FILTER = 1 << SW_WEIGHT,
 };
 
 const sw_operation_info sw_operations[SW_OP_COUNT] = {
-    [SW_BCONV] = {"bconv", .inputs = 1, .reads = SW_SIGNS, .roles = SW_FILTER, .window = 1, .numbers = 3, .epilogue = 1},
-    [SW_CONV] = {"conv", .inputs = 1, .reads = SW_REALS, .roles = SW_FILTER, .window = 1, .numbers = 1, .epilogue = 1},
+    [SW_BCONV] = {"bconv", .inputs = 1, .reads = SW_SIGNS, .roles = 1 << SW_WEIGHT,
+                  .window = 1, .numbers = 3, .epilogue = 1},
+    [SW_CONV] = {"conv", .inputs = 1, .reads = SW_REALS, .roles = 1 << SW_WEIGHT,
+                 .window = 1, .numbers = 1, .epilogue = 1},
     [SW_MAX_POOL] = {"max_pool", .inputs = 1, .reads = SW_ANY, .kernel = 1, .window = 1, .epilogue = 1},
     [SW_AVG_POOL] = {"avg_pool", .inputs = 1, .reads = SW_REALS, .kernel = 1, .window = 1, .numbers = 1, .epilogue = 1},
     [SW_MAP] = {"map", .inputs = 1, .reads = SW_ANY, .epilogue = 1},
@@ -186,8 +187,9 @@ static int sw_read_header(const uint8_t *plan, uint64_t length, sw_model *model)
                         .text_bytes = sw_word(plan + 48)};
     if (model->values < 1 || model->values > SW_MAX_VALUES || model->nodes >= model->values || model->slots < 1 ||
         model->slots > model->values || model->constants > SW_MAX_VALUES * SW_ROLE_COUNT ||
-        model->words > SW_MAX_WORDS || model->outputs < 1 || model->outputs > model->words ||
-        model->text_bytes > SW_MAX_TEXT || sw_data_from(model) + SW_TAIL_BYTES > length) {
+        model->words > SW_MAX_WORDS || model->outputs < 1 || model->outputs > model->values ||
+        model->outputs > model->words || model->text_bytes > SW_MAX_TEXT ||
+        sw_data_from(model) + SW_TAIL_BYTES > length) {
         return SW_BAD_TABLES;
     }
     return SW_OK;
@@ -207,6 +209,9 @@ static int sw_check_values(const sw_model *model) {
     for (uint32_t i = 0; i < model->outputs; i++) {
         const uint32_t output = sw_output_at(model, i);
         if (output >= model->values || sw_value_at(model, output).last != model->nodes + 1) return SW_BAD_REFERENCE;
+        for (uint32_t k = 0; k < i; k++) {
+            if (sw_output_at(model, k) == output) return SW_BAD_REFERENCE;
+        }
     }
     return SW_OK;
 }

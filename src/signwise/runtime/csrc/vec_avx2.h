@@ -25,7 +25,6 @@ SW_INLINE sw_vi sw_set16(int16_t x) { return _mm256_set1_epi16(x); }
 SW_INLINE sw_vi sw_load(const void *p) { return _mm256_load_si256((const __m256i *)p); }
 SW_INLINE void sw_store(void *p, sw_vi v) { _mm256_store_si256((__m256i *)p, v); }
 SW_INLINE sw_vi sw_and(sw_vi a, sw_vi b) { return _mm256_and_si256(a, b); }
-SW_INLINE sw_vi sw_add8(sw_vi a, sw_vi b) { return _mm256_add_epi8(a, b); }
 /* *sum += v, in the register that it is in: left to itself, GCC copies sums at the end of a loop. */
 SW_INLINE void sw_add8_to(sw_vi *sum, sw_vi v) { __asm__("vpaddb %1, %0, %0" : "+x"(*sum) : "x"(v)); }
 SW_INLINE sw_vi sw_add16(sw_vi a, sw_vi b) { return _mm256_add_epi16(a, b); }
