@@ -61,6 +61,7 @@ static sw_geometry random_geometry(void) {
     g.groups = one_of(group, 6);
     g.in_c = g.groups * (g.groups > 1 ? 1 + below(33) : one_of(channels, 7));
     g.out_c = g.groups * (g.groups > 1 ? 1 + below(33) : one_of(channels, 7));
+    if (g.groups > 1 && below(3) == 0) g.groups = g.in_c = g.out_c = one_of(channels, 7);
     g.in_h = one_of(sizes, 5);
     g.in_w = one_of(sizes, 5);
     g.out_h = 1 + below(9);

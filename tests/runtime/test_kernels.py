@@ -60,11 +60,14 @@ def geometry(
 
 @st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
-    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 8, 64]))
-    inputs, outputs = draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(CHANNELS))
-    if groups > 1:
+    kind = draw(st.sampled_from(["dense", "dense", "groups", "depthwise"]))
+    groups, inputs, outputs = 1, draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(CHANNELS))
+    if kind == "groups":
+        groups = draw(st.sampled_from([2, 3, 8, 64]))
         inputs, outputs = draw(st.sampled_from([1, 3, 8, 33])) * groups, draw(st.sampled_from([1, 2, 33, 64])) * groups
-        inputs, outputs = (inputs, outputs) if inputs * outputs < 300_000 else (groups, groups)
+        inputs, outputs = (inputs, outputs) if inputs * outputs < 300_000 else (groups, 2 * groups)
+    if kind == "depthwise":
+        groups = outputs = inputs
     pair = st.tuples
     return geometry(
         inputs,
@@ -205,8 +208,9 @@ def test_binary_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, 
         geometry(130, 200, (14, 13), stride=(2, 2), pad=(1, 1, 1, 1)),
         geometry(30_000, 3, (2, 3), (3, 1), pad=(1, 0, 1, 0)),
         geometry(264, 264, (7, 7), groups=3, pad=(1, 1, 1, 1)),
+        geometry(3, 3, (20, 19), (17, 16), groups=3),  # counts beyond 8 bits, channel by channel
     ],
-    ids=["resnet", "stride", "wide", "groups"],
+    ids=["resnet", "stride", "wide", "groups", "depthwise"],
 )
 def test_large_binary_convolution(kernels: Kernels, g: Geometry) -> None:
     zeros = np.zeros(g.out_c, bool)

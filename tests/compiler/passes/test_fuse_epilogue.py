@@ -116,6 +116,7 @@ return %bits, %z""")
         ("clamp(%a) low=0.0 high=1.0|prelu(%b) slope=float32[2]{0.5}", 2),
         ("affine(%a) " + SHIFT + "1.0}|clamp(%b) low=0.0 high=1.0", 1),
         ("affine(%a) " + SHIFT + "1.0}|prelu(%b) slope=float32[2]{0.5}|affine(%c) " + SHIFT + "1.0}", 1),
+        ("clamp(%a) low=0.0 high=1.0|affine(%b) " + SHIFT + "1.0}|prelu(%c) slope=float32[2]{0.5}", 2),
         ("add(%a, %x)|affine(%b) " + SHIFT + "1.0}|clamp(%c) low=0.0 high=1.0", 2),
         ("add(%a, %x)|affine(%b) " + SCALE + "|prelu(%c) slope=float32[2]{0.5}", 2),
         ("add(%a, %x)|prelu(%b) slope=float32[2]{0.5}|affine(%c) " + SHIFT + "1.0}", 1),
@@ -166,6 +167,25 @@ def test_an_operand_that_cannot_take_it_leaves_it_to_the_other() -> None:
 return %y""")
     found = fuse_epilogue(graph)
     assert [(node.source, node.inputs) for node in found.nodes[1:]] == [("second", ("s",)), ("first", ("s", "bent"))]
+    assert_same(graph, found)
+
+
+def test_a_sum_with_a_sign_reads_it_as_bits() -> None:
+    text = f"{HEAD}\n%a: real[2,1,1] = bconv(%s) {BARE}\n%y: real[2,1,1] = {{}}\nreturn %y"
+    assert_becomes(fuse_epilogue, text.format("add(%a, %s)"), text.format("map(%s, %a) residual=1"))
+
+
+def test_nothing_is_joined_behind_a_sign() -> None:
+    """The comparison is the last step: the shift behind the PReLU is no longer its ``after``."""
+    graph = graph_of(f"""
+{HEAD}
+%a: real[2,1,1] = bconv(%s) {BARE}
+%bent: real[2,1,1] = prelu(%a) slope=float32[2]{{0.5}}
+%bits: sign[2,1,1] = map(%bent)
+%y: real[2,1,1] = affine(%bent) {SHIFT}1.0}}
+return %y, %bits""")
+    found = fuse_epilogue(graph)
+    assert [len(node.outputs) for node in found.nodes[1:]] == [2, 1]
     assert_same(graph, found)
 
 

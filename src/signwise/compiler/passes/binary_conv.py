@@ -74,7 +74,7 @@ def _count(node: Node, view: View) -> Change | None:
         return None
     signs, factor = np.where(weight >= 0, np.int8(1), np.int8(-1)), magnitudes[:, 0].astype(np.float64)
     a, b = (levels.high - levels.low) / 2, (levels.high + levels.low) / 2
-    attrs = {**node.attrs, "pad_value": 0, "zero_point": int(levels.low == 0 != levels.high)}
+    attrs = {**node.attrs, "pad_value": 0, "zero_point": int(levels.low == 0)}
     counted = Value(view.fresh(f"{out.name}_count"), out.type)
     count = Node("bconv", (levels.name,), (counted,), attrs, {"weight": signs}, node.source)
     if b == 0 or attrs["zero_point"]:

@@ -93,8 +93,8 @@ def _joined(first: Node, second: Node) -> Node | None:
             return None
         shift, activation = second.consts["shift"], min(more - {SCALE}, default=COMPARISON)
         none = np.zeros_like(shift)
-        if max(done) == RESIDUAL and activation == ACTIVATION and "slope" in rest and "before" not in rest:
-            consts = {**first.consts, **rest, "before": shift, "after": none}
+        if max(done) <= RESIDUAL and activation == ACTIVATION and "slope" in rest and not any_of(rest, "before"):
+            consts = {"after": none, **first.consts, **rest, "before": shift}
         elif "slope" in first.consts and activation == COMPARISON and not first.consts.get("after", none).any():
             consts = {"before": none, **first.consts, **rest, "after": shift}
         else:

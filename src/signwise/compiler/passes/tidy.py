@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from signwise.compiler.ir import REAL, Graph, Node
+from signwise.compiler.ir import Graph, Node
 from signwise.compiler.passes.rewrite import Change, View, rewrite
 
 # With the type of its only input, what one of these gives is that input.
@@ -51,7 +51,7 @@ def _bypass(node: Node, view: View) -> Change | None:
 
 def _join_padding(node: Node, view: View) -> Change | None:
     pad = view.producers.get(node.inputs[0]) if node.op == "conv" else None
-    if pad is None or pad.op != "pad" or pad.attrs["value"] != 0 or pad.output.type.kind != REAL:
+    if pad is None or pad.op != "pad" or pad.attrs["value"] != 0:
         return None
     attrs = {**node.attrs, "padding": added(node.attrs["padding"], pad.attrs["padding"])}
     return {node.output.name: (node.with_(inputs=pad.inputs, attrs=attrs),)}

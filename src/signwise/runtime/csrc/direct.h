@@ -100,12 +100,34 @@ static void sw_copy_row(const sw_geometry *g, const sw_direct_layout *l, const f
     memset(row, 0, (size_t)(sw_ceil(lanes, SW_FLOATS) * SW_FLOATS - g->in_c) * 4);
 }
 
+/* Sums of a depthwise convolution: n pixels, `channels` channels whose weights are at w, `lanes` apart from tap to tap.
+ */
+static void sw_direct_depth(const sw_direct_layout *l, const float *const *x, const int32_t *offset, const float *w,
+                            size_t lanes, float *out, int32_t n, int32_t channels) {
+    for (int32_t p = 0; p < n; p++) {
+        for (int32_t c = 0; c < channels; c += SW_FLOATS) {
+            sw_vf sum = sw_zerof();
+            for (int32_t t = 0; t < l->taps; t++) {
+                sum = sw_fma(sw_loadf(x[p] + offset[t] + c), sw_loadf(w + (size_t)t * lanes + c), sum);
+            }
+            sw_storef(out + p * 64 + c, sum);
+        }
+    }
+}
+
 /* Sums of n pixels and the channels c0 <= c < c0 + 64 into the tile. */
 static void sw_direct_sums(const sw_conv *layer, const sw_direct_layout *l, const sw_direct_memory *m,
                            const float *const *x, int32_t n, int32_t c0) {
     const sw_geometry *g = &layer->geometry;
     const size_t block = (size_t)l->taps * SW_TILE_CHANNELS;
     const int32_t left = g->out_c - c0 < 64 ? g->out_c - c0 : 64;
+    if (l->depthwise) {
+        const float *shifted[SW_GROUP_PIXELS];
+        for (int32_t p = 0; p < n; p++) shifted[p] = x[p] + c0;
+        sw_direct_depth(l, shifted, m->offset, (const float *)layer->weights + c0, (size_t)sw_words(g->out_c) * 64,
+                        m->tile, n, left);
+        return;
+    }
     if (g->groups == 1) {
         const float *w = (const float *)layer->weights + (size_t)(c0 / SW_TILE_CHANNELS) * block;
         sw_direct_tiles(l, x, m->offset, w, m->tile, n, sw_ceil(left, SW_TILE_CHANNELS));

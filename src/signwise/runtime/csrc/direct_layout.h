@@ -1,5 +1,6 @@
 /* Shapes of the real convolution's data. Weights are packed as
- * [group][block of SW_TILE_CHANNELS outputs][kernel_h][kernel_w][in_c / groups][SW_TILE_CHANNELS]. */
+ * [group][block of SW_TILE_CHANNELS outputs][kernel_h][kernel_w][in_c / groups][SW_TILE_CHANNELS], those of a depthwise
+ * convolution as [kernel_h][kernel_w][channels rounded up to 64]. */
 #ifndef SW_DIRECT_LAYOUT_H
 #define SW_DIRECT_LAYOUT_H
 
@@ -14,6 +15,7 @@ typedef struct {
     int32_t inputs, outputs; /* of a group */
     int32_t blocks;          /* of a group */
     int32_t taps;            /* weights of one output */
+    int32_t depthwise;       /* every channel has a filter of its own */
     int32_t copied;          /* whether input rows are copied, without gaps between pixels and with padding */
     int32_t pixel, pitch;    /* floats from pixel to pixel and row to row */
     int32_t runs, run;       /* neighbouring floats that a filter covers: how often, how many */
@@ -26,6 +28,7 @@ static inline sw_direct_layout sw_direct_of(const sw_geometry *g) {
     l.outputs = g->out_c / g->groups;
     l.blocks = sw_ceil(l.outputs, SW_TILE_CHANNELS);
     l.taps = g->kernel_h * g->kernel_w * l.inputs;
+    l.depthwise = g->groups > 1 && l.inputs == 1 && l.outputs == 1;
     const int inside = !g->pad_top && !g->pad_left && sw_input_rows(g, g->out_h) <= g->in_h &&
                        sw_input_columns(g, g->out_w) <= g->in_w;
     l.copied = !inside || (g->kernel_w > 1 && sw_lanes(g->in_c) != g->in_c);
@@ -40,12 +43,18 @@ static inline sw_direct_layout sw_direct_of(const sw_geometry *g) {
 
 static size_t sw_direct_bytes(const sw_geometry *g) {
     const sw_direct_layout l = sw_direct_of(g);
+    if (l.depthwise) return (size_t)l.taps * (size_t)sw_words(g->out_c) * 64 * sizeof(float);
     return (size_t)g->groups * (size_t)l.blocks * (size_t)l.taps * SW_TILE_CHANNELS * sizeof(float);
 }
 
 static void sw_direct_pack(const sw_geometry *g, const float *file, void *packed) {
     const sw_direct_layout l = sw_direct_of(g);
     float *to = packed;
+    if (l.depthwise) {
+        const size_t lanes = (size_t)sw_words(g->out_c) * 64, taps = (size_t)l.taps;
+        for (size_t i = 0; i < taps * (size_t)g->out_c; i++) to[i % taps * lanes + i / taps] = file[i];
+        return;
+    }
     for (int32_t block = 0; block < g->groups * l.blocks; block++) {
         const int32_t first = block % l.blocks * SW_TILE_CHANNELS;
         const float *filters = file + ((size_t)(block / l.blocks) * (size_t)l.outputs + (size_t)first) * (size_t)l.taps;
