@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from signwise.core.errors import TargetError
+
 CallJson = Callable[..., tuple[int, Any]]
 
 
@@ -55,3 +57,17 @@ def test_data_folder_that_is_not_there(call_json: CallJson, monkeypatch: pytest.
     code, facts = call_json("doctor")
     assert code == 1
     assert any(check["found"].endswith("none is not a folder") for check in facts["checks"])
+
+
+def test_lists_the_targets_of_the_runtime(call_json: CallJson) -> None:
+    checks = {check["name"]: check["found"] for check in call_json("doctor")[1]["checks"]}
+    assert "scalar" in checks["runtime targets, best first"].split(", ")
+
+
+def test_no_compiler_for_the_runtime_is_broken(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> list[str]:
+        raise TargetError("no C compiler")
+
+    monkeypatch.setattr("signwise.runtime.library.targets", missing)
+    code, out, _ = call("doctor")
+    assert code == 1 and "SW403: no C compiler" in out

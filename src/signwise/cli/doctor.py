@@ -34,7 +34,7 @@ class Check:
 def run(arguments: list[str]) -> int:
     """Look at the machine; 1 if something needed is broken."""
     VerbParser("doctor", "Check versions, processor, data and folders.", EXAMPLES).parse_args(arguments)
-    checks = [*_versions(), *_processor(), *_folders(), *_data()]
+    checks = [*_versions(), *_processor(), *_runtime(), *_folders(), *_data()]
     if "--json" in arguments:
         show_json({"ok": not any(check.broken for check in checks), "checks": [asdict(check) for check in checks]})
     else:
@@ -76,6 +76,16 @@ def _processor() -> Iterator[Check]:
     yield Check("GPUs", ", ".join(gpus) or "none")
     compilers = [compiler for compiler in COMPILERS if shutil.which(compiler)]
     yield Check("C compiler", ", ".join(compilers) or "none")
+
+
+def _runtime() -> Iterator[Check]:
+    from signwise.core.errors import TargetError
+    from signwise.runtime.library import targets
+
+    try:
+        yield Check("runtime targets, best first", ", ".join(targets()))
+    except TargetError as error:
+        yield Check("runtime", str(error), True)
 
 
 def _folders() -> Iterator[Check]:

@@ -82,22 +82,28 @@ def _steps(node: Node) -> set[int]:
 
 
 def _joined(first: Node, second: Node) -> Node | None:
-    """One node for both, if the steps are in order; a shift around a PReLU may be its ``before`` or ``after``."""
+    """One node for both, if the steps are in order."""
     if not OPS[first.op].epilogue or _kinds(first) != [REAL]:
         return None
     done, more = _steps(first), _steps(second)
-    rest = {name: array for name, array in second.consts.items() if name not in ("scale", "shift")}
-    consts = {**first.consts, **second.consts}
+    consts: dict[str, np.ndarray] | None = {**first.consts, **second.consts}
     if done and max(done) >= min(more):
-        if SCALE not in more or (second.consts["scale"] != 1).any():
-            return None
-        shift, activation = second.consts["shift"], min(more - {SCALE}, default=COMPARISON)
-        none = np.zeros_like(shift)
-        if max(done) <= RESIDUAL and activation == ACTIVATION and "slope" in rest and not any_of(rest, "before"):
-            consts = {"after": none, **first.consts, **rest, "before": shift}
-        elif "slope" in first.consts and activation == COMPARISON and not first.consts.get("after", none).any():
-            consts = {"before": none, **first.consts, **rest, "after": shift}
-        else:
-            return None
+        consts = _shifted_prelu(first, second, max(done), more - {SCALE}) if SCALE in more else None
+    if consts is None:
+        return None
     inputs, attrs = first.inputs + second.inputs[1:], {**first.attrs, **second.attrs}
     return first.with_(inputs=inputs, outputs=second.outputs, attrs=attrs, consts=consts)
+
+
+def _shifted_prelu(first: Node, second: Node, last: int, later: set[int]) -> dict[str, np.ndarray] | None:
+    """The constants of both, if what the second begins with is a mere shift, ``before`` or ``after`` a PReLU."""
+    rest = {**second.consts}
+    scale, shift = rest.pop("scale"), rest.pop("shift")
+    none = np.zeros_like(shift)
+    if (scale != 1).any():
+        return None
+    if last <= RESIDUAL and min(later, default=None) == ACTIVATION and "slope" in rest:
+        return None if rest.get("before", none).any() else {"after": none, **first.consts, **rest, "before": shift}
+    if "slope" in first.consts and later <= {COMPARISON} and not first.consts.get("after", none).any():
+        return {"before": none, **first.consts, **rest, "after": shift}
+    return None

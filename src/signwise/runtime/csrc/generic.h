@@ -15,11 +15,14 @@
 
 static size_t sw_binary_bytes(const sw_geometry *g) { return SW_PICK(g, bytes)(g); }
 
-static void sw_binary_pack(const sw_geometry *g, const uint8_t *file, void *packed) { SW_PICK(g, pack)(g, file, packed); }
+static void sw_binary_pack(const sw_geometry *g, const uint8_t *file, void *packed) {
+    SW_PICK(g, pack)(g, file, packed);
+}
 
 static size_t sw_binary_scratch(const sw_geometry *g) { return SW_PICK(g, scratch)(g); }
 
-static void sw_binary_conv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch, sw_block block) {
+static void sw_binary_conv(const sw_bconv *layer, const sw_epilogue *e, const uint64_t *x, void *scratch,
+                           sw_block block) {
     SW_PICK(&layer->geometry, bconv)(layer, e, x, scratch, block);
 }
 

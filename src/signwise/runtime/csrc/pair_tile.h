@@ -35,8 +35,7 @@ SW_INLINE void sw_flush(sw_vi all, sw_vi high, uint16_t *sums, int first) {
     }
 }
 
-/* A chunk: `steps` steps for `pairs` pairs, whose windows begin at `pair`, and the first `vectors` vectors of a block.
- */
+/* A chunk: `steps` steps for `pairs` pairs, whose windows begin at `pair`, and the first `vectors` of a block. */
 SW_INLINE void sw_pair_tile(const char *const *pair, const int pairs, const int vectors, const int32_t *offset,
                             const uint8_t *weights, int32_t steps, uint16_t *sums, int first) {
     sw_vi all[SW_MOST_PAIRS][SW_BLOCK_VECTORS], high[SW_MOST_PAIRS][SW_BLOCK_VECTORS];
