@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from signwise.objectives import ContrastiveMI as ContrastiveMI
     from signwise.objectives import ContrastiveTeacher as ContrastiveTeacher
     from signwise.objectives import Distillation as Distillation
-    from signwise.runtime import load as load
+    from signwise.runtime.session import load as load
     from signwise.train import fit as fit
     from signwise.train import load_model as load_model
     from signwise.train import load_recipe as load_recipe
@@ -38,7 +38,7 @@ _HOMES = {
     "ContrastiveMI": "signwise.objectives",
     "ContrastiveTeacher": "signwise.objectives",
     "Distillation": "signwise.objectives",
-    "load": "signwise.runtime",
+    "load": "signwise.runtime.session",
     "fit": "signwise.train",
     "load_model": "signwise.train",
     "load_recipe": "signwise.train",

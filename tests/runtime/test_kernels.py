@@ -76,7 +76,7 @@ def geometries(draw: st.DrawFn) -> Geometry:
         draw(pair(st.integers(1, 3), st.integers(1, 4))),
         draw(pair(st.integers(1, 3), st.integers(1, 3))),
         draw(pair(st.integers(1, 2), st.integers(1, 2))),
-        draw(pair(*[st.integers(0, 3)] * 4)),
+        draw(st.just((0, 0, 0, 0)) | pair(*[st.integers(0, 3)] * 4)),
         groups,
     )
 
@@ -208,8 +208,9 @@ def test_binary_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, 
         geometry(130, 200, (14, 13), stride=(2, 2), pad=(1, 1, 1, 1)),
         geometry(30_000, 3, (2, 3), (3, 1), pad=(1, 0, 1, 0)),
         geometry(264, 264, (7, 7), groups=3, pad=(1, 1, 1, 1)),
+        geometry(130, 130, (6, 7), groups=130, pad=(1, 1, 1, 1)),
     ],
-    ids=["resnet", "stride", "wide", "groups"],
+    ids=["resnet", "stride", "wide", "groups", "depthwise"],
 )
 def test_large_binary_convolution(kernels: Kernels, g: Geometry) -> None:
     zeros = np.zeros(g.out_c, bool)
@@ -257,8 +258,9 @@ def test_real_convolution(kernels: Kernels, data: st.DataObject, g: Geometry, se
         geometry(3, 64, (64, 64), (7, 7), stride=(2, 2), pad=(3, 3, 3, 3)),
         geometry(64, 130, (14, 13), (1, 1), stride=(2, 2)),
         geometry(512, 1000, (1, 1), (1, 1)),
+        geometry(130, 130, (6, 7), groups=130, pad=(1, 1, 1, 1)),
     ],
-    ids=["stem", "projection", "dense"],
+    ids=["stem", "projection", "dense", "depthwise"],
 )
 def test_large_real_convolution(kernels: Kernels, g: Geometry) -> None:
     run_conv(kernels, g, Steps(), 1, blocks(g, g.out_h, 1 << 20))

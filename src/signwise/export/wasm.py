@@ -106,9 +106,7 @@ def inner_view(graph: Graph) -> Graph | None:
     if not maps:
         return None
     picked = list(dict.fromkeys(maps[index * (len(maps) - 1) // (SHOWN - 1)] for index in range(SHOWN)))
-    end = max(
-        index for index, node in enumerate(graph.nodes) if {value.name for value in node.outputs} & {*picked}
-    )
+    end = max(index for index, node in enumerate(graph.nodes) if {value.name for value in node.outputs} & {*picked})
     return plan_memory(replace(graph, nodes=graph.nodes[: end + 1], outputs=tuple(picked)))
 
 

@@ -62,5 +62,6 @@ def _build(path: Path) -> None:
             os.replace(Path(work) / path.name, path)
     except OSError as error:
         raise TargetError(
-            f"cannot build the module in {path.parent}: {error.strerror}. Set SIGNWISE_CACHE to a folder you can write to"
+            f"cannot build the module in {path.parent}: {error.strerror}. "
+            "Set SIGNWISE_CACHE to a folder you can write to"
         ) from None

@@ -1,4 +1,1 @@
-"""Carries out compiled networks; NumPy and a C library, no PyTorch."""
-
-from signwise.runtime.session import Session as Session
-from signwise.runtime.session import load as load
+"""Carries out compiled networks: a C library, and the session that calls it from NumPy."""

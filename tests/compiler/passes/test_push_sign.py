@@ -141,3 +141,15 @@ def test_what_others_read_stays() -> None:
         push_sign,
         f"input %x: real[1,4,4]\n%p: real[1,3,3] = max_pool(%x) {POOL}\n%s: sign[1,3,3] = map(%p)\nreturn %s, %p",
     )
+
+
+def test_a_pool_that_already_ends_in_a_comparison_stays() -> None:
+    assert_stays(
+        push_sign,
+        f"""
+input %x: real[1,4,4]
+%s: sign[1,4,4] = map(%x)
+%p: sign[1,3,3] = max_pool(%s) {POOL} direction=int8[1]{{-1}}
+%t: sign[1,3,3] = map(%p) threshold=float32[1]{{-3.0}}
+return %t""",
+    )

@@ -27,8 +27,8 @@ def push_sign(graph: Graph) -> Graph:
 def _push(node: Node, view: View) -> Change | None:
     step = step_of(node)
     before = view.private(node.inputs[0]) if step else None
-    if step is None or before is None or before.op not in _RULES:
-        return None
+    if step is None or before is None or before.op not in _RULES or before.consts:
+        return None  # a pool with a direction already takes the largest of signs
     if before.op == "slice" and view.private(before.inputs[0]) is None:
         return None  # others read the whole value; comparing all of it for this part would be more work
     types = [view.types[name] for name in before.inputs]

@@ -8,7 +8,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 3 });
 const size = (bytes) => (bytes < 1e6 ? `${number(bytes / 1e3)} kB` : `${number(bytes / 1e6)} MB`);
 
-let network, view, strokes = [], drawing = false, cursor = null, playing = 0;
+let network, view, strokes = [], drawing = false, cursor = null, penDown = false, playing = 0, telling = 0;
 
 function element(parent, tag, text = "", name = "") {
   const made = parent.appendChild(document.createElement(tag));
@@ -52,7 +52,7 @@ function pointOf(event) {
 
 function replaceDrawing(next) {
   playing++;
-  strokes = next;
+  [strokes, drawing, penDown] = [next, false, false];
   changed();
 }
 
@@ -96,7 +96,6 @@ board.addEventListener("pointermove", (event) => {
 for (const end of ["pointerup", "pointercancel"]) board.addEventListener(end, () => { drawing = false; });
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-let penDown = false;
 board.addEventListener("keydown", (event) => {
   const step = STEPS[event.key];
   if (!step && event.key !== " ") return;
@@ -113,10 +112,7 @@ board.addEventListener("keydown", (event) => {
   }
   changed();
 });
-function clear() {
-  penDown = false;
-  replaceDrawing([]);
-}
+const clear = () => replaceDrawing([]);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") clear();
@@ -156,6 +152,8 @@ function changed() {
   const chance = chances[order[0]];
   const sure = chance > 0.9 ? "quite sure" : chance > 0.6 ? "fairly sure" : "not sure";
   how.textContent = strokes.length ? sure : "nothing yet";
+  clearTimeout(telling);
+  telling = setTimeout(() => { $("spoken").textContent = `${best.textContent}, ${how.textContent}`; }, 700);
   inside(image);
 }
 
@@ -175,7 +173,8 @@ function buildInside() {
   if (!view) return;
   view.outputs.forEach(({ shape: [maps, rows, columns] }, index) => {
     const across = Math.ceil(Math.sqrt(maps * 2 * rows / columns)), down = Math.ceil(maps / across);
-    const canvas = add(across * (columns + 1) - 1, down * (rows + 1) - 1, rows > 16 ? 1 : 16 / rows + 1,
+    const wide = across * (columns + 1) - 1;
+    const canvas = add(wide, down * (rows + 1) - 1, Math.max(Math.round(200 / wide), 1),
       `${["Early", "Midway", "Late"][view.outputs.length === 1 ? 0 : index]}: ${maps} maps of signs`);
     canvas.dataset.across = across;
     figures.push(canvas);
@@ -221,6 +220,8 @@ function inside(image) {
 
 // --- facts ---
 
+let latency;
+
 function describe() {
   $("intro").textContent = facts.binaryLayers
     ? `Nearly all it knows is ${facts.binaryWeights.toLocaleString("en")} weights of one bit each.` : "";
@@ -229,16 +230,10 @@ function describe() {
     element(made, "span", text, "").before(element(made, "b", value));
     return made.firstChild;
   };
-  const latency = card("…", "for one image, measured here, one thread");
-  card(size(facts.bytes), `the network as a file; its numbers as float32 take ${size(facts.floatBytes)}`);
+  latency = card("…", "for one image, measured here, one thread");
+  card(size(facts.bytes), `is the whole network, ${number(facts.floatBytes / facts.bytes)} times smaller than as float32 (${size(facts.floatBytes)})`);
   card(`${number(100 * facts.binaryWeights / (facts.binaryWeights + facts.otherNumbers))} %`,
     `of its numbers are single bits, in ${facts.binaryLayers} binary layers`);
-  const measure = () => {
-    const milliseconds = network.latency();
-    latency.textContent = milliseconds < 1 ? `${number(1000 * milliseconds)} µs` : `${number(milliseconds)} ms`;
-  };
-  setTimeout(measure, 300);
-  latency.parentElement.addEventListener("click", measure);
   $("small-print").textContent = `Latency: the median of 15 rounds of repeated runs of the whole network, WebAssembly `
     + `target "${network.target}". Numbers: weights, scales, thresholds and shifts, as they are in the compiled file. `
     + `Made by signwise export wasm.`;
@@ -253,6 +248,11 @@ function describe() {
     button.setAttribute("aria-label", `Draw a ${digit}`);
     button.addEventListener("click", () => play(sample));
   });
+}
+
+function measure() {
+  const milliseconds = network.latency();
+  latency.textContent = milliseconds < 1 ? `${number(1000 * milliseconds)} µs` : `${number(milliseconds)} ms`;
 }
 
 // With #selftest: scores of made-up images and of the sample drawings, for a machine to compare.
@@ -275,7 +275,8 @@ try {
   buildInside();
   changed();
   if (location.hash === "#selftest") selftest();
-  else if (digits) play(SAMPLES[3]);
+  else if (digits) play(SAMPLES[3]).then(measure);
+  else measure();
 } catch (error) {
   fail(error);
 }
