@@ -18,7 +18,6 @@ from signwise.core.errors import PlanError, TargetError
 from signwise.export import wasm_module as building
 from signwise.export.wasm import export_wasm, facts, inner_view, page
 from signwise.nn.pixels import Pixels
-from signwise.runtime import load
 
 CLASSIFIER = """meta "classes" = "a\\n</script>\\n&c"
 input %x: real[1,4,3]@0
@@ -56,7 +55,7 @@ def test_the_inner_view_is_the_network_up_to_its_sign_maps():
     view = inner_view(graph)
     assert view.outputs == ("s", "t") and len(view.nodes) == 2
     image = np.float32([[[99, 100, 101], [0, 255, 0], [3, 200, 7], [120, 0, 255]]])
-    found = load(write(view))(image[None])
+    found = signwise.load(write(view))(image[None])
     seen = interpreter.run(view, image[None])
     for name in view.outputs:
         np.testing.assert_array_equal(found[name], seen[name])
@@ -93,13 +92,13 @@ def test_the_title_is_the_networks_name_escaped():
     [
         (
             "input %x: real[2,4,4]@0\n%y: real[32,1,1]@1 = flatten(%x)\nreturn %y",
-            "SW402: the network's input has shape (2, 4, 4); a page to draw on needs (1, H, W) or (3, H, W) with H and "
-            "W from 2 to 64. Export this network as C or ONNX instead.",
+            "SW402: the network's input has shape (2, 4, 4); a page to draw on needs (1, H, W) or (3, H, W) with H "
+            "and W from 2 to 64. Export this network as C or ONNX instead.",
         ),
         (
             "input %x: real[1,4,65]@0\n%y: real[260,1,1]@1 = flatten(%x)\nreturn %y",
-            "SW402: the network's input has shape (1, 4, 65); a page to draw on needs (1, H, W) or (3, H, W) with H and "
-            "W from 2 to 64. Export this network as C or ONNX instead.",
+            "SW402: the network's input has shape (1, 4, 65); a page to draw on needs (1, H, W) or (3, H, W) with H "
+            "and W from 2 to 64. Export this network as C or ONNX instead.",
         ),
         (
             "input %x: real[1,4,4]@0\n%y: real[1,4,4]@1 = unary(%x) function=abs\nreturn %y",
@@ -206,7 +205,7 @@ def shown(path, profile):
 def network(shape, classes):
     torch.manual_seed(0)
     method = signwise.get_method("irnet")
-    model = signwise.create_model("resnet8", classes, shape[0], method.wiring, image_size=shape[1])
+    model = signwise.create_model("resnet8", classes, shape[0], method.wiring)
     signwise.binarize_(model, method)
     whole = nn.Sequential(Pixels([0.5] * shape[0], [0.25] * shape[0]), model).eval()
     return signwise.lower(whole, torch.zeros(1, *shape), {"classes": "\n".join(map(str, range(classes)))})
@@ -221,7 +220,7 @@ def test_the_browser_computes_what_python_does(shape, classes, samples, tmp_path
     found = json.loads(re.search(r'<pre id="selftest" hidden="">(.*?)</pre>', html, re.S)[1])
     at = np.arange(np.prod(shape))
     images = np.stack([(at * at * 7 + at * 31 + index * 101) % 256 for index in range(4)])
-    wanted = load(plan)(images.reshape(4, *shape).astype(np.float32)).reshape(4, classes)
+    wanted = signwise.load(plan)(images.reshape(4, *shape).astype(np.float32)).reshape(4, classes)
     np.testing.assert_allclose(found["images"], wanted, rtol=0, atol=1e-6 * abs(wanted).max())
     assert found["target"] == "wasm" and np.shape(found["samples"])[:1] == (samples,)
     assert len(re.findall("<li", html)) == classes

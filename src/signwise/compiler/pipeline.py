@@ -42,6 +42,14 @@ def lower_graph(graph: Graph) -> Graph:
     """The fused graph with slots, checked after every pass.
 
     Errors: LoweringError for a graph that is not as docs/compiler.md says.
+
+    >>> from signwise.compiler.text import parse, to_text
+    >>> affine = "affine(%x) scale=float64[1]{2.0} shift=float64[1]{-1.0}"
+    >>> lines = ["input %x: real[1,1,3]", f"%a: real[1,1,3] = {affine}", "%s: sign[1,1,3] = sign(%a)", "return %s"]
+    >>> print(to_text(lower_graph(parse("\\n".join(lines))), constants=True))
+    input %x: real[1,1,3]@0
+    %s: sign[1,1,3]@1 = map(%x) threshold=float32[1]{0.5}
+    return %s
     """
     check(graph)
     for run in PASSES:

@@ -28,13 +28,10 @@ def _to_map(node: Node, view: View) -> Change | None:
     elif node.op in ("clamp", "prelu"):
         found = found.with_(attrs={**node.attrs, "activation": node.op})
     elif node.op == "add":
-        by_kind = sorted(node.inputs, key=lambda name: view.types[name].kind == REAL)
-        if (
-            any(view.types[name].shape != node.output.type.shape for name in by_kind)
-            or view.types[by_kind[1]].kind == SIGN
-        ):
+        x, residual = sorted(node.inputs, key=lambda name: view.types[name].kind == REAL)
+        if view.types[residual] != node.output.type or view.types[x].shape != node.output.type.shape:
             return None
-        found = found.with_(inputs=tuple(by_kind), attrs={"residual": 1})
+        found = found.with_(inputs=(x, residual), attrs={"residual": 1})
     else:
         return None
     return {node.output.name: (found,)}

@@ -7,7 +7,7 @@ import numpy as np
 
 from signwise.compiler.ir import SIGN, Node, Value
 
-LARGEST = np.float32(np.finfo(np.float32).max)
+LARGEST = int(np.float32(np.finfo(np.float32).max).view(np.int32))  # its place among the float32 numbers
 COMPARED = {"threshold", "direction"}
 
 
@@ -53,7 +53,7 @@ def find_step(rises: Callable[[np.ndarray], np.ndarray], channels: int) -> Step:
 
     By bisection over all float32 numbers in their order: exact, whatever rounding is in the function.
     """
-    low, high = (np.full(channels, sign * _place(LARGEST)) for sign in (-1, 1))
+    low, high = np.full(channels, -LARGEST), np.full(channels, LARGEST)
     first, last = rises(_number(low)), rises(_number(high))
     while (high - low > 1).any():
         middle = (low + high) // 2
@@ -65,10 +65,6 @@ def find_step(rises: Callable[[np.ndarray], np.ndarray], channels: int) -> Step:
         np.where(first == last, constant, edge).astype(np.float32),
         np.where(first & ~last, -1, 1).astype(np.int8),
     )
-
-
-def _place(number: np.float32) -> int:
-    return int(number.view(np.int32))
 
 
 def _number(place: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Affine, clamp and PReLU (slopes >= 0) are monotone in every channel, rounding included, so that their sign changes at
 one place at most. It is found with the interpreter itself (:func:`find_step`), hence the bits stay what they were, also
-for scales that are negative, zero or subnormal.
+for scales that are negative, zero or subnormal. Where an affine overflows to infinity nothing is promised.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ from signwise.compiler.ir import Graph, Node
 from signwise.compiler.passes.rewrite import Change, View, rewrite
 
 # With the type of its only input, what one of these gives is that input.
-MOVES = ("flatten", "reshape", "slice", "pad", "resize", "concat", "sign", "mean")
+NEUTRAL = ("flatten", "reshape", "slice", "pad", "resize", "concat", "sign", "mean")
 
 
 def tidy(graph: Graph) -> Graph:
@@ -24,7 +24,7 @@ def _is_identity(node: Node, view: View) -> bool:
         return bool((node.consts["scale"] == 1).all() and (node.consts["shift"] == 0).all())
     if node.op == "channels":
         return np.array_equal(node.consts["index"], np.arange(node.output.type.shape[0]))
-    return node.op in MOVES
+    return node.op in NEUTRAL
 
 
 def drop_identity(node: Node, view: View) -> Change | None:

@@ -100,7 +100,8 @@ static void sw_copy_row(const sw_geometry *g, const sw_direct_layout *l, const f
     memset(row, 0, (size_t)(sw_ceil(lanes, SW_FLOATS) * SW_FLOATS - g->in_c) * 4);
 }
 
-/* Sums of a depthwise convolution: n pixels, `channels` channels whose weights are at w, those of a tap `lanes` apart. */
+/* Sums of a depthwise convolution: n pixels, `channels` channels whose weights are at w, those of a tap `lanes` apart.
+ */
 static void sw_direct_depth(const sw_direct_layout *l, const float *const *x, const int32_t *offset, const float *w,
                             size_t lanes, float *out, int32_t n, int32_t channels) {
     for (int32_t p = 0; p < n; p++) {

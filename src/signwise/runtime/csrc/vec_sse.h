@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define SW_INLINE static inline __attribute__((always_inline))
-#define SW_KEEP(v) __asm__ volatile("" : "+x"(v))
+#define SW_KEEP(v) (void)(v) /* a weight is used once here, and best left in memory */
 
 enum { SW_BYTES = 16, SW_FLOATS = 4 };
 enum { SW_TILE_PAIRS = 1 };
@@ -22,7 +22,7 @@ SW_INLINE sw_vi sw_set16(int16_t x) { return _mm_set1_epi16(x); }
 SW_INLINE sw_vi sw_load(const void *p) { return _mm_load_si128((const __m128i *)p); }
 SW_INLINE void sw_store(void *p, sw_vi v) { _mm_store_si128((__m128i *)p, v); }
 SW_INLINE sw_vi sw_and(sw_vi a, sw_vi b) { return _mm_and_si128(a, b); }
-SW_INLINE void sw_add8_to(sw_vi *sum, sw_vi v) { *sum = _mm_add_epi8(*sum, v); }
+SW_INLINE void sw_add8_to(sw_vi *sum, sw_vi v) { __asm__("paddb %1, %0" : "+x"(*sum) : "x"(v)); }
 SW_INLINE sw_vi sw_add16(sw_vi a, sw_vi b) { return _mm_add_epi16(a, b); }
 SW_INLINE sw_vi sw_sub16(sw_vi a, sw_vi b) { return _mm_sub_epi16(a, b); }
 SW_INLINE sw_vi sw_shl16_4(sw_vi v) { return _mm_slli_epi16(v, 4); }
