@@ -16,8 +16,8 @@ from signwise.core.errors import TargetError
 
 SOURCES = Path(__file__).resolve().parent / "csrc"
 FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", "-DSW_SHARED", "-pthread")
-# Instruction sets, each in a source of its name, and the processors they are built for. None: not yet run anywhere.
-TARGETS = {"avx512": None, "avx2": "x86_64", "sse": "x86_64", "neon": "aarch64", "wasm": "wasm32"}
+# Instruction sets, each in a source of its name, and the processors they are built for.
+TARGETS = {"avx512": "x86_64", "avx2": "x86_64", "sse": "x86_64", "neon": "aarch64", "wasm": "wasm32"}
 
 
 def machine() -> str:

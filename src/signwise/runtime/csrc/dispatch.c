@@ -1,12 +1,15 @@
-/* Targets, best first. SW_AVX2, SW_SSE, SW_NEON and SW_WASM say which are compiled in. */
+/* Targets, best first. SW_AVX512, SW_AVX2, SW_SSE, SW_NEON and SW_WASM say which are compiled in. */
 #include "dispatch.h"
 
 #include "signwise.h"
 
-#if defined(SW_AVX2) || defined(SW_SSE)
+#if defined(SW_AVX512) || defined(SW_AVX2) || defined(SW_SSE)
 #include <cpuid.h>
 #endif
 
+#ifdef SW_AVX512
+extern const sw_kernels sw_avx512;
+#endif
 #ifdef SW_AVX2
 extern const sw_kernels sw_avx2;
 #endif
@@ -23,42 +26,50 @@ extern const sw_kernels sw_scalar;
 
 static int sw_always(void) { return 1; }
 
-#if defined(SW_AVX2) || defined(SW_SSE)
-/* Bits of cpuid leaf 1 (ecx) or 7 (ebx). The compilers' own query needs a runtime that zig does not have. */
-enum {
-    SW_CPU_SSSE3 = 1 << 9,
-    SW_CPU_FMA = 1 << 12,
-    SW_CPU_SSE41 = 1 << 19,
-    SW_CPU_OSXSAVE = 1 << 27,
-    SW_CPU_AVX = 1 << 28,
-    SW_CPU_AVX2 = 1 << 5,
-};
+#if defined(SW_AVX512) || defined(SW_AVX2) || defined(SW_SSE)
+/* What cpuid says, by leaf and register. The compilers' own query needs a runtime that zig does not have. */
+#define SW_BIT(n) ((uint32_t)1 << (n))
+#define SW_CPU_SSE (SW_BIT(9) | SW_BIT(19))                                    /* 1 ecx: SSSE3, SSE4.1 */
+#define SW_CPU_AVX (SW_BIT(12) | SW_BIT(27) | SW_BIT(28))                      /* 1 ecx: FMA, OSXSAVE, AVX */
+#define SW_CPU_AVX2 SW_BIT(5)                                                  /* 7 ebx */
+#define SW_CPU_AVX512 (SW_CPU_AVX2 | SW_BIT(16) | SW_BIT(30) | SW_BIT(31))     /* 7 ebx: and AVX-512 F, BW, VL */
+#define SW_CPU_VPOPCNTDQ SW_BIT(14)                                            /* 7 ecx */
 
-static int sw_cpu_has(uint32_t leaf, uint32_t wanted) {
+static int sw_cpu_has(uint32_t leaf, uint32_t ebx, uint32_t ecx) {
     uint32_t a, b, c, d;
-    if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d)) return 0;
-    return ((leaf == 1 ? c : b) & wanted) == wanted;
+    return __get_cpuid_count(leaf, 0, &a, &b, &c, &d) && (b & ebx) == ebx && (c & ecx) == ecx;
 }
 #endif
 
 #ifdef SW_SSE
-static int sw_has_sse(void) { return sw_cpu_has(1, SW_CPU_SSSE3 | SW_CPU_SSE41); }
+static int sw_has_sse(void) { return sw_cpu_has(1, 0, SW_CPU_SSE); }
+#endif
+
+#if defined(SW_AVX512) || defined(SW_AVX2)
+/* Whether the processor has AVX, and the system keeps these registers. */
+static int sw_has_avx(uint32_t registers) {
+    if (!sw_cpu_has(1, 0, SW_CPU_AVX)) return 0;
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & registers) == registers;
+}
+#endif
+
+#ifdef SW_AVX512
+static int sw_has_avx512(void) { return sw_has_avx(0xE6) && sw_cpu_has(7, SW_CPU_AVX512, SW_CPU_VPOPCNTDQ); }
 #endif
 
 #ifdef SW_AVX2
-static int sw_has_avx2(void) {
-    if (!sw_cpu_has(1, SW_CPU_FMA | SW_CPU_OSXSAVE | SW_CPU_AVX)) return 0;
-    if (!sw_cpu_has(7, SW_CPU_AVX2)) return 0;
-    uint32_t low, high; /* whether the system keeps the wide registers */
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & 6) == 6;
-}
+static int sw_has_avx2(void) { return sw_has_avx(0x06) && sw_cpu_has(7, SW_CPU_AVX2, 0); }
 #endif
 
 static const struct {
     const sw_kernels *kernels;
     int (*runs)(void);
 } sw_targets[] = {
+#ifdef SW_AVX512
+    {&sw_avx512, sw_has_avx512},
+#endif
 #ifdef SW_AVX2
     {&sw_avx2, sw_has_avx2},
 #endif
