@@ -118,6 +118,7 @@ return %bits, %z""")
         ("affine(%a) " + SHIFT + "1.0}|prelu(%b) slope=float32[2]{0.5}|affine(%c) " + SHIFT + "1.0}", 1),
         ("clamp(%a) low=0.0 high=1.0|affine(%b) " + SHIFT + "1.0}|prelu(%c) slope=float32[2]{0.5}", 2),
         ("add(%a, %x)|affine(%b) " + SHIFT + "1.0}|clamp(%c) low=0.0 high=1.0", 2),
+        ("add(%a, %x)|affine(%b) " + SHIFT + "1.0}|affine(%c) " + SHIFT + "2.0}|prelu(%d) slope=float32[2]{0.5}", 2),
         ("add(%a, %x)|affine(%b) " + SCALE + "|prelu(%c) slope=float32[2]{0.5}", 2),
         ("add(%a, %x)|prelu(%b) slope=float32[2]{0.5}|affine(%c) " + SHIFT + "1.0}", 1),
         ("prelu(%a) slope=float32[2]{0.5}|add(%b, %x)", 2),
@@ -125,14 +126,14 @@ return %bits, %z""")
 )
 def test_orders(steps: str, ops: int) -> None:
     """How many operations are left of the steps behind a pool."""
-    lines = [f"%{name}: real[2,1,1] = {step}" for name, step in zip("bcd", steps.split("|"), strict=False)]
+    lines = [f"%{name}: real[2,1,1] = {step}" for name, step in zip("bcde", steps.split("|"), strict=False)]
     graph = graph_of(
         "\n".join(
             [
                 "input %x: real[2,1,1]",
                 "%a: real[2,1,1] = max_pool(%x) kernel=(1,1) stride=(1,1) padding=(0,0,0,0) dilation=(1,1)",
                 *lines,
-                f"return %{'abcd'[len(lines)]}",
+                f"return %{'abcde'[len(lines)]}",
             ]
         )
     )
@@ -185,7 +186,7 @@ def test_nothing_is_joined_behind_a_sign() -> None:
 %y: real[2,1,1] = affine(%bent) {SHIFT}1.0}}
 return %y, %bits""")
     found = fuse_epilogue(graph)
-    assert [len(node.outputs) for node in found.nodes[1:]] == [2, 1]
+    assert [(node.op, len(node.outputs)) for node in found.nodes[1:]] == [("bconv", 2), ("map", 1)]
     assert_same(graph, found)
 
 
