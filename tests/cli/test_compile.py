@@ -50,7 +50,7 @@ def test_bench_times_the_forced_target(compiled: Path, call: Call, call_json: Ca
         (["bench", "absent.swn"], "SW402: cannot read absent.swn: No such file"),
         (["bench", "FILE", "--seconds", "0"], "SW102: --seconds 0.0; allowed: above 0"),
         (["bench", "FILE", "--target", "avx9"], "SW403: .*avx9"),
-        (["export", "c", "absent.swn", "out"], "SW402: cannot read absent.swn: No such file"),
+        (["export", "onnx", "absent.swn", "out"], "SW402: cannot read absent.swn: No such file"),
         (["compile", "absent"], "SW301: no model.json in absent"),
         (["compile", "FILE", "--samples", "-1"], "SW102: --samples -1; allowed: 0 or more"),
     ],
@@ -63,5 +63,5 @@ def test_bad_input_is_one_line(arguments: list[str], said: str, compiled: Path, 
 
 def test_exports_onnx(compiled: Path, tmp_path: Path, call_json: CallJson) -> None:
     pytest.importorskip("onnx")
-    code, sizes = call_json("export", "onnx", compiled, tmp_path / "net.onnx")
-    assert code == 0 and sizes == {str(tmp_path / "net.onnx"): (tmp_path / "net.onnx").stat().st_size}
+    code, facts = call_json("export", "onnx", compiled, tmp_path / "net.onnx")
+    assert (code, facts["bytes"]) == (0, (tmp_path / "net.onnx").stat().st_size)

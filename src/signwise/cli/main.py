@@ -15,7 +15,7 @@ VERBS = {
     "compare": "methods and objectives against each other at the same budget, over seeds",
     "eval": "accuracy of a trained model on its data set",
     "compile": "a trained network as one small file, verified against PyTorch",
-    "export": "a compiled network as C, as a web page, or as ONNX",
+    "export": "a compiled network as a web page, or as ONNX",
     "bench": "how fast a compiled network is here, and where its time goes",
     "describe": "what is binary in a network, why, and what every layer costs",
     "list": "methods, models, recipes, objectives, data sets",
