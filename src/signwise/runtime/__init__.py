@@ -1,1 +1,1 @@
-"""Carries out compiled networks: a C library, and the session that calls it from NumPy."""
+"""Carries out a compiled network: the C library, and how Python reaches it."""
