@@ -77,7 +77,8 @@ typedef struct {
     void (*conv_pack)(const sw_geometry *, const float *file, void *packed);
     size_t (*conv_scratch)(const sw_geometry *);
     void (*conv)(const sw_conv *, const sw_epilogue *, const float *x, void *scratch, sw_block);
-    /* The epilogue alone: rows of a real value (a map, or what a pool just made), count pixels from pixel `first`. */
+    /* The epilogue alone: rows of a real value (a map, or what a pool just made), count pixels from pixel `first`, which
+     * is where v points. */
     void (*epilogue)(const sw_epilogue *, const float *v, int32_t channels, int64_t first, int64_t count);
 } sw_kernels;
 
