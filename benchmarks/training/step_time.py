@@ -28,6 +28,7 @@ from signwise.core.progress import Progress
 from signwise.nn.layers import advance_
 from signwise.objectives import Setting, Step
 from signwise.train.folder import versions
+from signwise.train.memory import keep_freed_memory
 
 EPOCHS = 100
 
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("--released", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    keep_freed_memory()  # as training does; for every contender
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     image = torch.randn(options.batch, 3, options.size, options.size)

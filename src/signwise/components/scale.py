@@ -76,8 +76,9 @@ class PowerOfTwo(Scale):
     """
 
     def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
-        mean = w.detach().abs().mean(dim=tuple(range(1, w.dim())), keepdim=True)
-        return (torch.where(mean > 0, mean, 1.0).log2().round().exp2(),) * len(bits)
+        total = torch.linalg.vector_norm(w.detach(), 1, dim=tuple(range(1, w.dim())), keepdim=True)
+        mean = total / w[0].numel()
+        return (mean.masked_fill_(mean == 0, 1.0).log2_().round_().exp2_(),) * len(bits)
 
 
 @dataclass(frozen=True)

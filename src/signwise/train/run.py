@@ -23,6 +23,7 @@ from signwise.train.callbacks import AtomicCheckpointIO, LiveBar, Record
 from signwise.train.checkpoint import save_model
 from signwise.train.curves import plot_curves
 from signwise.train.folder import RunFolder
+from signwise.train.memory import keep_freed_memory
 from signwise.train.recipe import Recipe, load_recipe
 from signwise.train.task import Task
 
@@ -79,6 +80,7 @@ def fit(
     with RunFolder(out) as folder:
         folder.claim(recipe)
         if not folder.finished:
+            keep_freed_memory()
             source = open_data(recipe.data)
             L.seed_everything(recipe.seed, verbose=False)
             model = build_model(recipe, source) if model is None else model
