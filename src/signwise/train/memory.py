@@ -15,7 +15,9 @@ def keep_freed_memory() -> bool:
     >>> keep_freed_memory() == (sys.platform == "linux" and hasattr(ctypes.CDLL(None), "gnu_get_libc_version"))
     True
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return False
+    library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return False
     # 32 MiB is glibc's largest; asking for more is refused.
