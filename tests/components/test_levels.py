@@ -5,7 +5,7 @@ import torch
 
 from signwise.components.activation_transform import Affine
 from signwise.components.estimator import Identity, Window
-from signwise.components.levels import TwoLevels
+from signwise.components.levels import ScaledLevels, TwoLevels
 from signwise.components.part import Site, State
 from signwise.core.errors import ConfigError
 
@@ -53,3 +53,16 @@ def test_one_basis_without_a_factor() -> None:
 def test_levels_are_checked(low: float, high: float) -> None:
     with pytest.raises(ConfigError, match=rf"TwoLevels\(low={low}, high={high}\); allowed: \(-1, 1\) and \(0, 1\)"):
         TwoLevels(low, high)
+
+
+@pytest.mark.parametrize("low", [-1.0, 0.0])
+def test_learnt_factor_of_the_levels(low: float) -> None:
+    part = ScaledLevels(low)
+    state = State(part, SITE)
+    assert isinstance(state.factor, torch.nn.Parameter) and state.factor.item() == 1.0
+    a = torch.tensor([-2.0, -0.0, 3.0])
+    (level,) = part(a, Identity(), (), state)
+    (factor,) = part.factors(state)
+    assert factor is state.factor and level.tolist() == [low, 1.0, 1.0]
+    with pytest.raises(ConfigError, match=r"ScaledLevels\(low=2, high=1\.0\); allowed"):
+        ScaledLevels(2)

@@ -43,6 +43,10 @@ def surrogate(x: Tensor, slope: Callable[[Tensor], Tensor]) -> Tensor:
     return positive(x.detach()) + bend - bend.detach()
 
 
+def long_tail(x: Tensor) -> Tensor:
+    return torch.where(x.abs() <= 0.4, 2 - 4 * x.abs(), 0.4 * (x.abs() <= 1))
+
+
 def standard(x: Tensor) -> Tensor:
     centred = x - x.mean(1, keepdim=True)
     return centred / (centred.square().sum(1, keepdim=True) / (x.shape[1] - 1)).sqrt()
@@ -89,6 +93,12 @@ def irnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(a, tanh_slope(T_IRNET)) @ (surrogate(w, tanh_slope(T_IRNET)) * s).T
 
 
+def xucheung(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    beta, alpha = layer.binarizer.levels.factor.detach(), layer.weight_scale.scale.detach()
+    ones = (surrogate(a + layer.binarizer.transform[0].shift.detach(), long_tail) + 1) / 2
+    return beta * ones @ (alpha * surrogate(w, triangle)).T
+
+
 def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     rotation = layer.weight_transform[1]
     w = standard(w)
@@ -101,6 +111,7 @@ def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
 RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet": reactnet} | {
     "irnet": irnet,
     "rbnn": rbnn,
+    "xucheung": xucheung,
 }
 
 
@@ -168,6 +179,7 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
     "name, model, wanted",
     [
         ("bnn", "vgg_small", Wiring(activation="none")),
+        ("xucheung", "resnet20", Wiring(activation="none", shortcut="pad")),
         ("bnn", "resnet20", Wiring(activation="none", shortcut="pad")),
         ("xnor", "resnet18", Wiring(norm="before", activation="relu")),
         ("dorefa", "resnet18", Wiring(activation="clip")),
@@ -200,6 +212,7 @@ def test_static_methods(name: str) -> None:
 
 def test_deployment_class_of_the_others() -> None:
     assert get_method("dorefa").deploys_as == "E"
+    assert get_method("xucheung").deploys_as == "E"
     assert get_method("rbnn").deploys_as == "C"
     assert get_method("xnor", activation_scale=True).deploys_as == "C"
     assert get_method("rbnn", standardize_activation=False).deploys_as == "A or B"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from signwise.components.estimator import Estimator
-from signwise.components.part import Part, State
+from signwise.components.part import Part, Site, State
 from signwise.components.sign import sign
 from signwise.core.errors import ConfigError
 
@@ -38,10 +38,25 @@ class TwoLevels(Levels):
 
     def __post_init__(self) -> None:
         if (self.low, self.high) not in ((-1.0, 1.0), (0.0, 1.0)):
-            raise ConfigError(f"TwoLevels(low={self.low}, high={self.high}); allowed: (-1, 1) and (0, 1)")
+            raise ConfigError(f"{type(self).__name__}(low={self.low}, high={self.high}); allowed: (-1, 1) and (0, 1)")
 
     def __call__(
         self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, ...]:
         bits = sign(a, estimator, *coefficients)
         return (bits if self.low < 0 else (bits + 1) * 0.5,)
+
+
+@dataclass(frozen=True)
+class ScaledLevels(TwoLevels):
+    """The levels of :class:`TwoLevels` times a learnt beta, one number for the layer, started at 1.
+
+    Backward: dL/dbeta = sum g A, dL/dA = beta g. Deploys as: TwoLevels; beta folds into the following affine.
+    (Xu and Cheung 2019.)
+    """
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        return {"factor": site.weight.new_ones(())}
+
+    def factors(self, state: State) -> tuple[Tensor | None, ...]:
+        return (state.factor,)
