@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from signwise.components.activation_transform import Affine, Shift, StandardizeSample
+from signwise.components.activation_transform import Affine, ScaleSample, Shift, StandardizeSample
 from signwise.components.part import Part, Site, State
 
 
@@ -79,3 +79,21 @@ def test_standardize_sample_gradient_by_finite_differences() -> None:
 def test_only_the_sample_statistics_are_dynamic() -> None:
     assert StandardizeSample.dynamic
     assert not Shift.dynamic and not Affine.dynamic
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 4, 5), (4, 6)])
+def test_scale_sample_divides_by_the_deviation_in_training_alone(shape: tuple[int, ...]) -> None:
+    a = torch.randn(shape, dtype=torch.float64) * 2 + 5
+    state = state_of(ScaleSample())
+    for image, got in zip(a.flatten(1).tolist(), ScaleSample()(a, state).flatten(1).tolist(), strict=True):
+        assert got == pytest.approx([v / statistics.stdev(image) for v in image])
+    assert ScaleSample()(a, state.eval()) is a
+    assert not ScaleSample.dynamic
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 2, 2), (2, 1, 1, 1)])
+def test_scale_sample_of_a_constant_image(shape: tuple[int, ...]) -> None:
+    a = torch.full(shape, 0.5, requires_grad=True)
+    out = ScaleSample()(a, state_of(ScaleSample()))
+    out.sum().backward()
+    assert torch.equal(out, a) and a.grad is not None and a.grad.isfinite().all()

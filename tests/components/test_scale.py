@@ -144,6 +144,15 @@ def test_learned_scale_starts_at_mean_abs(shape: tuple[int, ...]) -> None:
     assert state.scale.flatten().tolist() == pytest.approx([mean_abs(row) for row in w.flatten(1).tolist()])
 
 
+def test_learned_scale_starts_at_random() -> None:
+    torch.manual_seed(0)
+    start = state_of(LearnedScale(start="uniform"), torch.zeros(4000, 2)).scale
+    assert start.shape == (4000, 1) and 0 <= start.min() < 0.01 and 0.99 < start.max() < 1
+    assert start.mean().item() == pytest.approx(0.5, abs=0.02)
+    with pytest.raises(ConfigError, match=r"LearnedScale\(start='random'\); known: mean_abs, uniform"):
+        LearnedScale(start="random")
+
+
 def test_learned_scale_product_rule() -> None:
     w = WEIGHT.clone().requires_grad_()
     part = LearnedScale()

@@ -85,6 +85,11 @@ RULES: dict[str, Rule] = {
         lambda w, _: mean_abs(w),
     ),
     "irnet": (lambda a, _: at_least(a, 0), lambda w, _: standard(w), lambda w, _: power_of_two(w)),
+    "recu": (
+        lambda a, _: at_least(a, 0),
+        lambda w, _: standard(w),
+        lambda _, layer: layer.weight_scale.scale.flatten(),
+    ),
     "xucheung": (
         lambda a, layer: ((a + layer.binarizer.transform[0].shift) >= 0).to(a.dtype),
         lambda w, _: w,

@@ -93,6 +93,18 @@ def irnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(a, tanh_slope(T_IRNET)) @ (surrogate(w, tanh_slope(T_IRNET)) * s).T
 
 
+TAU = 0.85 + 0.14 * (math.exp(5 / 8) - 1) / (math.e - 1)
+
+
+def recu(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    w = standard(w) * math.sqrt(8)
+    bound = -w.detach().abs().mean() * math.log(2 - 2 * TAU)
+    w = torch.where(w.abs() <= bound, w, w.detach().sign() * bound)
+    if layer.training:
+        a = a / (a - a.mean(1, keepdim=True)).square().sum(1, keepdim=True).div(a.shape[1] - 1).sqrt()
+    return surrogate(a, triangle) @ (layer.weight_scale.scale.detach() * surrogate(w, ones)).T
+
+
 def xucheung(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     beta, alpha = layer.binarizer.levels.factor.detach(), layer.weight_scale.scale.detach()
     ones = (surrogate(a + layer.binarizer.transform[0].shift.detach(), long_tail) + 1) / 2
@@ -112,6 +124,7 @@ RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet
     "irnet": irnet,
     "rbnn": rbnn,
     "xucheung": xucheung,
+    "recu": recu,
 }
 
 
@@ -199,13 +212,16 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
         ("rbnn", "resnet20", Wiring(shortcut="pad", head_norm=True, norm_init=1e-8)),
         ("rbnn", "resnet34", Wiring(residual="bireal", head_norm=True, norm_init=1e-8)),
         ("rbnn", "vgg_small", Wiring()),
+        ("recu", "resnet18_cifar", Wiring(shortcut="pool_pad", head_norm=True, stem_activation=False)),
+        ("recu", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
+        ("recu", "resnet34", Wiring(residual="bireal", head_norm=True)),
     ],
 )
 def test_wiring(name: str, model: str, wanted: Wiring) -> None:
     assert get_method(name).wiring.resolve(model) == wanted
 
 
-@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet"])
+@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "recu"])
 def test_static_methods(name: str) -> None:
     assert get_method(name).deploys_as == "A or B"
 

@@ -11,8 +11,8 @@ from signwise.methods.registry import METHODS
 
 
 def test_the_seven_methods() -> None:
-    assert list_methods() == ["bireal", "bnn", "dorefa", "irnet", "rbnn", "reactnet", "xnor", "xucheung"]
-    assert list_methods("r*") == ["rbnn", "reactnet"]
+    assert list_methods() == ["bireal", "bnn", "dorefa", "irnet", "rbnn", "reactnet", "recu", "xnor", "xucheung"]
+    assert list_methods("r*") == ["rbnn", "reactnet", "recu"]
 
 
 @pytest.mark.parametrize("name", list_methods())
@@ -26,7 +26,7 @@ def test_a_method_carries_its_own_name_and_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", list_methods())
 def test_every_option_has_a_default_and_changes_the_value(name: str) -> None:
     others = {"t_min": 0.5, "t_max": 20.0, "activation_scale": True, "gradient": "released"}
-    others |= {"standardize_activation": False, "signed": True}
+    others |= {"standardize_activation": False, "signed": True, "tau_min": 0.9, "tau_max": 0.95}
     for option, parameter in inspect.signature(METHODS[name]).parameters.items():
         assert parameter.default is not inspect.Parameter.empty
         changed = get_method(name, **{option: others[option]})

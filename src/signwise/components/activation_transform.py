@@ -58,3 +58,18 @@ class StandardizeSample(ActivationTransform):
         dims = tuple(range(1, a.dim()))
         std, mean = torch.std_mean(a, dim=dims, keepdim=True)
         return (a - mean) / torch.where(std > 0, std, 1.0)
+
+
+@dataclass(frozen=True)
+class ScaleSample(ActivationTransform):
+    """In training, a / std per sample over all of C, H, W (unbiased), for the sake of the derivative alone.
+
+    The sign does not see a positive factor, so evaluation leaves it out. Zero std divides by one, and a sample of one
+    single value is left as it is. Deploys as: nothing. (ReCU's code.)
+    """
+
+    def __call__(self, a: Tensor, state: State) -> Tensor:
+        if not state.training or a[0].numel() == 1:
+            return a
+        std = a.std(dim=tuple(range(1, a.dim())), keepdim=True)
+        return a / torch.where(std > 0, std, 1.0)

@@ -82,14 +82,21 @@ class PowerOfTwo(Scale):
 
 @dataclass(frozen=True)
 class LearnedScale(Scale):
-    """Learnt factor per filter, started at mean |W| of the initial latent weight; plain product rule. (RBNN.)
+    """Learnt factor per filter; plain product rule.
 
+    ``start="mean_abs"``  at mean |W| of the initial latent weight (RBNN);
+    ``start="uniform"``   drawn from [0, 1) (ReCU).
     Unconstrained: a negative s flips the direction of the deployed threshold.
     """
 
+    start: str = "mean_abs"
+
+    def __post_init__(self) -> None:
+        one_of(self, "start", ("mean_abs", "uniform"))
+
     def parameters(self, site: Site) -> dict[str, Tensor]:
-        w = site.weight.detach()
-        return {"scale": site.per_filter(w.abs().flatten(1).mean(1))}
+        mean = site.weight.detach().abs().flatten(1).mean(1)
+        return {"scale": site.per_filter(torch.rand_like(mean) if self.start == "uniform" else mean)}
 
     def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
         return (state.scale,) * len(bits)
