@@ -15,6 +15,7 @@ from signwise.train.schedule import plan
 TEACHERS = {
     "cifar100/resnet18_cmim": "contrastive_teacher",
     "imagenet/resnet18_reactnet": "distillation",
+    "imagenet/resnet18_sdbnn": "distillation",
     "imagenet/reactnet_a_reactnet": "distillation",
 }
 

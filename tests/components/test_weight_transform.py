@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from signwise.components.part import Site, State
-from signwise.components.weight_transform import ClampTails, Rotate, Standardize, WeightTransform
+from signwise.components.weight_transform import ClampTails, Rotate, ShiftByMean, Standardize, WeightTransform
 from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
 
@@ -64,6 +64,24 @@ def test_standardize_forgets_scale_and_offset(scale: float, offset: float) -> No
     w = torch.linspace(-1, 2, 36, dtype=torch.float64).reshape(2, 2, 3, 3) ** 3
     state = state_of(Standardize(), w)
     assert torch.allclose(Standardize()(w * scale + offset, state), Standardize()(w, state), atol=1e-8)
+
+
+def test_shift_by_a_share_of_the_mean() -> None:
+    torch.manual_seed(0)
+    w = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    state = state_of(ShiftByMean(), w)
+    assert state.share.shape == (3, 1, 1, 1) and not state.share.any()
+    with torch.no_grad():
+        state.share.copy_(torch.tensor([-1.0, 0.0, 2.0]).reshape(3, 1, 1, 1))
+    out, g = ShiftByMean()(w, state), torch.randn(3, 2, 3, 3, dtype=torch.float64)
+    out.backward(g)
+    assert w.grad is not None and torch.equal(w.grad, g)
+    for row, p, got, slope, along in zip(
+        w.flatten(1).tolist(), [-1.0, 0.0, 2.0], out.flatten(1).tolist(), state.share.grad.flatten(), g, strict=True
+    ):
+        share, mean = 1 / (1 + math.exp(-p)), statistics.fmean(row)
+        assert got == pytest.approx([v + 0.01 * share * mean for v in row])
+        assert slope.item() == pytest.approx(0.01 * share * (1 - share) * mean * along.sum().item())
 
 
 def clamped(values: list[float], tau: float) -> tuple[list[float], float]:

@@ -69,6 +69,14 @@ def power_of_two(w: Tensor) -> Tensor:
     return torch.tensor([2.0 ** round(math.log2(m)) for m in mean_abs(standard(w)).tolist()], dtype=w.dtype)
 
 
+def squeezed(a: Tensor, layer: Any) -> Tensor:
+    """SD-BNN's shift of each sample and channel."""
+    state = layer.binarizer.transform[0]
+    z = a.flatten(2).mean(2) if a.dim() > 2 else a
+    shift = torch.sigmoid((z @ state.down.T).clamp(min=0) @ state.up.T + state.bias.flatten())
+    return shift.reshape(*shift.shape, *(1,) * (a.dim() - 2))
+
+
 def at_least(a: Tensor, threshold: Tensor | float) -> Tensor:
     return torch.where(a >= threshold, 1.0, -1.0).to(a.dtype)
 
@@ -89,6 +97,11 @@ RULES: dict[str, Rule] = {
         lambda a, _: at_least(a, 0),
         lambda w, _: standard(w),
         lambda _, layer: layer.weight_scale.scale.flatten(),
+    ),
+    "sdbnn": (
+        lambda a, layer: at_least(a + squeezed(a, layer), 0),
+        lambda w, layer: w + 0.01 * layer.weight_transform[0].share.sigmoid() * w.mean((*range(1, w.dim()),), True),
+        lambda *_: 1.0,
     ),
     "xucheung": (
         lambda a, layer: ((a + layer.binarizer.transform[0].shift) >= 0).to(a.dtype),

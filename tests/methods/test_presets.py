@@ -105,6 +105,13 @@ def recu(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(a, triangle) @ (layer.weight_scale.scale.detach() * surrogate(w, ones)).T
 
 
+def sdbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    state = layer.binarizer.transform[0]
+    shift = torch.sigmoid((a @ state.down.detach().T).relu() @ state.up.detach().T + state.bias.detach())
+    w = w + 0.01 * torch.sigmoid(layer.weight_transform[0].share.detach()) * w.detach().mean(1, keepdim=True)
+    return surrogate(a + shift, tanh_slope(T_IRNET)) @ surrogate(w, tanh_slope(T_IRNET)).T
+
+
 def xucheung(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     beta, alpha = layer.binarizer.levels.factor.detach(), layer.weight_scale.scale.detach()
     ones = (surrogate(a + layer.binarizer.transform[0].shift.detach(), long_tail) + 1) / 2
@@ -125,6 +132,7 @@ RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet
     "rbnn": rbnn,
     "xucheung": xucheung,
     "recu": recu,
+    "sdbnn": sdbnn,
 }
 
 
@@ -135,10 +143,8 @@ def test_layer_rule(name: str, training: bool) -> None:
     layer = BinaryLinear(12, 5, method=get_method(name), dtype=torch.float64)
     with torch.no_grad():
         layer.weight.copy_(torch.randn(5, 12) * 1.2)
-        for parameter in layer.binarizer.parameters():
+        for parameter in (*layer.binarizer.parameters(), *layer.weight_transform.parameters()):
             parameter.copy_(torch.randn_like(parameter) * 0.3)
-        if name == "rbnn":
-            layer.weight_transform[1].rho.fill_(0.9)
     layer.advance_(Progress(5, 8))
     layer.project_()
     layer.train(training)
@@ -212,6 +218,13 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
         ("rbnn", "resnet20", Wiring(shortcut="pad", head_norm=True, norm_init=1e-8)),
         ("rbnn", "resnet34", Wiring(residual="bireal", head_norm=True, norm_init=1e-8)),
         ("rbnn", "vgg_small", Wiring()),
+        ("sdbnn", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
+        ("sdbnn", "resnet18_cifar", Wiring(head_norm=True, stem_activation=False)),
+        (
+            "sdbnn",
+            "resnet18",
+            Wiring(residual="bireal", activation="prelu", shortcut="pool_conv", stem_activation=False),
+        ),
         ("recu", "resnet18_cifar", Wiring(shortcut="pool_pad", head_norm=True, stem_activation=False)),
         ("recu", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
         ("recu", "resnet34", Wiring(residual="bireal", head_norm=True)),
@@ -230,11 +243,14 @@ def test_deployment_class_of_the_others() -> None:
     assert get_method("dorefa").deploys_as == "E"
     assert get_method("xucheung").deploys_as == "E"
     assert get_method("rbnn").deploys_as == "C"
+    assert get_method("sdbnn").deploys_as == "C"
     assert get_method("xnor", activation_scale=True).deploys_as == "C"
     assert get_method("rbnn", standardize_activation=False).deploys_as == "A or B"
 
 
-def test_only_reactnet_has_two_stages() -> None:
+def test_two_stages_of_reactnet_and_of_sdbnn_on_imagenet() -> None:
+    stages = get_method("sdbnn", imagenet=True).stages
+    assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, None), (True, True, None)]
     stages = get_method("reactnet").stages
     assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, 1e-5), (True, True, 0.0)]
     for name in set(RULES) - {"reactnet"}:

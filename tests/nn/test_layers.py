@@ -128,6 +128,7 @@ def test_padding_counts_neither_plus_nor_minus_one() -> None:
 
 VARIANTS = {name: get_method(name) for name in list_methods()} | {
     "xnor with K": get_method("xnor", activation_scale=True),
+    "sdbnn on ImageNet": get_method("sdbnn", imagenet=True),
     "xucheung signed": get_method("xucheung", signed=True),
     "rbnn static": get_method("rbnn", standardize_activation=False, gradient="released"),
 }

@@ -46,6 +46,24 @@ class Standardize(WeightTransform):
 
 
 @dataclass(frozen=True)
+class ShiftByMean(WeightTransform):
+    """Shift by a learnt share of the filter's mean: w = W + factor sigmoid(p) mean(W), p per filter, started at 0.
+
+    Backward: dL/dW = dL/dw, the mean constant; p by the chain rule. The factor of 0.01 makes the shift tiny beside the
+    weights, in the released code as here. Deploys as: nothing (constant bits). (SD-BNN, weight self-distribution.)
+    """
+
+    factor: float = 0.01
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        return {"share": site.per_filter(site.weight.new_zeros(len(site.weight)))}
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        mean = w.detach().mean(dim=_filter_dims(w), keepdim=True)
+        return w + self.factor * mean * state.share.sigmoid()
+
+
+@dataclass(frozen=True)
 class ClampTails(WeightTransform):
     """Pull the tails in: w = clamp(W, -Q, Q), Q = -mean|W| ln(2 - 2 tau), the tau quantile of a Laplace distribution.
 

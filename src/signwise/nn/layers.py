@@ -46,11 +46,16 @@ class InputBinarizer(nn.Module):
         self.method.activation_levels.advance(self.levels, None, progress)
         self.method.activation_estimator.advance(self.estimator, None, progress)
 
+    def macs(self) -> int:
+        """Real multiply-adds for one sample before the first comparison."""
+        return sum(part.macs(state) for part, state in _paired(self.method.activation_transform, self.transform))
+
     def forward(self, a: Tensor) -> Terms:
         """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
         method = self.method
-        for part, state in _paired(method.activation_transform, self.transform):
-            a = part(a, state)
+        with _full_precision(a):
+            for part, state in _paired(method.activation_transform, self.transform):
+                a = part(a, state)
         coefficients = method.activation_estimator.coefficients(self.estimator)
         levels = method.activation_levels(a, method.activation_estimator, coefficients, self.levels)
         return tuple(zip(levels, method.activation_levels.factors(self.levels), strict=True))
