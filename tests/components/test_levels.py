@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from signwise.components.activation_transform import Affine
-from signwise.components.estimator import Identity, Window
-from signwise.components.levels import ScaledLevels, TwoLevels
+from signwise.components.estimator import Identity, Polynomial, Window
+from signwise.components.levels import AdaptiveLevels, ScaledLevels, TwoLevels
 from signwise.components.part import Site, State
 from signwise.core.errors import ConfigError
 
@@ -47,6 +47,7 @@ def test_rounding_of_the_clipped_activation() -> None:
 def test_one_basis_without_a_factor() -> None:
     part = TwoLevels()
     assert part.bases == 1 and part.factors(State(part, SITE)) == (None,)
+    assert part.offset(State(part, SITE)) is None and part.symmetric and not TwoLevels(0.0, 1.0).symmetric
 
 
 @pytest.mark.parametrize("low, high", [(1.0, -1.0), (0.0, 2.0), (-1.0, 0.0)])
@@ -66,3 +67,28 @@ def test_learnt_factor_of_the_levels(low: float) -> None:
     assert factor is state.factor and level.tolist() == [low, 1.0, 1.0]
     with pytest.raises(ConfigError, match=r"ScaledLevels\(low=2, high=1\.0\); allowed"):
         ScaledLevels(2)
+
+
+@pytest.mark.parametrize("alpha, beta", [(1.0, 0.0), (0.7, -0.4), (-1.3, 0.25)])
+def test_adaptive_levels(alpha: float, beta: float) -> None:
+    """alpha (sgn(u) + beta), u = (a - beta) / alpha, with the slope 2 - 2|u|; the sums for alpha and beta by hand."""
+    part = AdaptiveLevels()
+    state = State(part, Site(torch.zeros(2, 3, dtype=torch.float64), 3, 0))
+    with torch.no_grad():
+        state.alpha.fill_(alpha)
+        state.beta.fill_(beta)
+    a = torch.tensor([-3.0, -0.9, beta, 0.1, 0.6, 3.0], dtype=torch.float64, requires_grad=True)
+    g = torch.tensor([1.0, 2.0, -3.0, 4.0, 0.5, -1.0], dtype=torch.float64)
+    (bits,), (factor,), offset = part(a, Polynomial(), (), state), part.factors(state), part.offset(state)
+    assert offset is not None and factor is not None and not part.symmetric
+    out = bits * factor + offset
+    u = [(v - beta) / alpha for v in a.tolist()]
+    signs = [1.0 if v >= 0 else -1.0 for v in u]
+    assert out.tolist() == pytest.approx([alpha * (s + beta) for s in signs])
+    out.backward(g)
+    slopes = [max(2 - 2 * abs(v), 0) for v in u]
+    assert a.grad is not None and torch.allclose(a.grad, torch.tensor(slopes, dtype=torch.float64) * g)
+    assert state.alpha.grad is not None and state.beta.grad is not None
+    terms = list(zip(g.tolist(), signs, slopes, u, strict=True))
+    assert float(state.alpha.grad) == pytest.approx(sum(gi * (s + beta - k * v) for gi, s, k, v in terms))
+    assert float(state.beta.grad) == pytest.approx(sum(gi * (alpha - k) for gi, _, k, _ in terms))

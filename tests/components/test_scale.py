@@ -10,7 +10,7 @@ from torch import Tensor
 
 from signwise.components.estimator import Identity, Window
 from signwise.components.part import Site, State
-from signwise.components.scale import LearnedScale, MeanAbs, NoScale, PowerOfTwo, Scale
+from signwise.components.scale import LearnedScale, MeanAbs, MeanStd, NoScale, PowerOfTwo, Scale
 from signwise.components.sign import hard_sign, sign
 from signwise.core.errors import ConfigError
 
@@ -183,3 +183,25 @@ def test_words_are_checked() -> None:
         MeanAbs(per="filters")
     with pytest.raises(ConfigError, match=r"MeanAbs\(gradient='zzz'\); known: constant, exact, straight"):
         MeanAbs(gradient="zzz")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mean_and_std_keep_a_filters_mean_and_variance(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    part, w = MeanStd(), torch.randn(shape, dtype=torch.float64)
+    offset = part.offset(w)
+    assert offset is not None and not part.symmetric and NoScale().offset(w) is None
+    for row, s, o in zip(w.flatten(1).tolist(), value(part, w).flatten(), offset.flatten(), strict=True):
+        mean = math.fsum(row) / len(row)
+        assert float(o) == pytest.approx(mean)
+        assert float(s) == pytest.approx(math.sqrt(math.fsum((v - mean) ** 2 for v in row) / len(row)), abs=1e-12)
+
+
+def test_mean_and_std_are_in_the_graph() -> None:
+    w = torch.tensor([[1.0, 2.0, 6.0]], dtype=torch.float64, requires_grad=True)
+    offset = MeanStd().offset(w)
+    assert offset is not None
+    (value(MeanStd(), w) * 5 + offset * 7).sum().backward()
+    std = math.sqrt(14 / 3)
+    assert w.grad is not None
+    assert w.grad.flatten().tolist() == pytest.approx([5 * (v - 3) / (3 * std) + 7 / 3 for v in (1.0, 2.0, 6.0)])

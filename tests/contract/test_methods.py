@@ -116,15 +116,32 @@ RULES: dict[str, Rule] = {
 }
 
 
+# Methods whose two values are not minus and plus one number, or that have several bases: what x and w stand for.
+
+
+def adabin(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
+    levels, mean = layer.binarizer.levels, w.flatten(1).mean(1)
+    mean = mean.reshape(-1, *(1,) * (w.dim() - 1))
+    std = (w - mean).square().flatten(1).mean(1).sqrt().reshape(mean.shape)
+    return levels.alpha * (at_least(a, levels.beta) + levels.beta), std * at_least(w, mean) + mean
+
+
+VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {"adabin": adabin}
+
+
 def oracle(name: str, layer: Any, a: Tensor) -> Tensor:
     """The layer's output from a float convolution of signs."""
-    input_bits, behind_weight_bits, scale = RULES[name]
-    x, w = input_bits(a, layer), at_least(behind_weight_bits(layer.weight, layer), 0)
+    s: Tensor | float = 1.0
+    if name in VALUES:
+        x, w = VALUES[name](a, layer.weight, layer)
+    else:
+        input_bits, behind_weight_bits, scale = RULES[name]
+        x, w = input_bits(a, layer), at_least(behind_weight_bits(layer.weight, layer), 0)
+        s = scale(layer.weight, layer)
     if isinstance(layer, BinaryConv2d):
         out = nn.functional.conv2d(x, w, None, layer.stride, layer.padding, layer.dilation, layer.groups)
     else:
         out = nn.functional.linear(x, w)
-    s = scale(layer.weight, layer)
     s = s.reshape(-1, *(1,) * layer.spatial) if isinstance(s, Tensor) else s
     return out * s
 

@@ -127,12 +127,22 @@ def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(standard(a), quadratic(max(T, 1.0))) @ surrogate(w, quadratic(T)).T * scale
 
 
+def adabin(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    levels = layer.binarizer.levels
+    alpha, beta = levels.alpha.detach(), levels.beta.detach()
+    mean = w.mean(1, keepdim=True)
+    std = (w - mean).square().mean(1, keepdim=True).sqrt()
+    x = alpha * (surrogate((a - beta) / alpha, triangle) + beta)
+    return x @ (std * surrogate((w - mean) / std, tanh_slope(T_IRNET)) + mean).T
+
+
 RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet": reactnet} | {
     "irnet": irnet,
     "rbnn": rbnn,
     "xucheung": xucheung,
     "recu": recu,
     "sdbnn": sdbnn,
+    "adabin": adabin,
 }
 
 
@@ -144,7 +154,7 @@ def test_layer_rule(name: str, training: bool) -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.randn(5, 12) * 1.2)
         for parameter in (*layer.binarizer.parameters(), *layer.weight_transform.parameters()):
-            parameter.copy_(torch.randn_like(parameter) * 0.3)
+            parameter.add_(torch.randn_like(parameter) * 0.3)
     layer.advance_(Progress(5, 8))
     layer.project_()
     layer.train(training)
@@ -228,6 +238,8 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
         ("recu", "resnet18_cifar", Wiring(shortcut="pool_pad", head_norm=True, stem_activation=False)),
         ("recu", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
         ("recu", "resnet34", Wiring(residual="bireal", head_norm=True)),
+        ("adabin", "resnet20", Wiring(residual="bireal", activation="maxout", shortcut="pad", head_norm=True)),
+        ("adabin", "resnet18_cifar", Wiring(residual="bireal", activation="maxout", head_norm=True)),
     ],
 )
 def test_wiring(name: str, model: str, wanted: Wiring) -> None:
@@ -240,8 +252,8 @@ def test_static_methods(name: str) -> None:
 
 
 def test_deployment_class_of_the_others() -> None:
-    assert get_method("dorefa").deploys_as == "E"
-    assert get_method("xucheung").deploys_as == "E"
+    for name in ("dorefa", "xucheung", "adabin"):
+        assert get_method(name).deploys_as == "E"
     assert get_method("rbnn").deploys_as == "C"
     assert get_method("sdbnn").deploys_as == "C"
     assert get_method("xnor", activation_scale=True).deploys_as == "C"

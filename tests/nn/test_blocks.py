@@ -16,6 +16,7 @@ NON_LINEAR: dict[str, Callable[[Tensor, nn.Module], Tensor]] = {
     "hardtanh": lambda x, m: x.clamp(-1, 1),
     "prelu": lambda x, m: torch.where(x >= 0, x, x * m.weight.view(-1, 1, 1)),
     "rprelu": lambda x, m: NON_LINEAR["prelu"](x + m.before.view(-1, 1, 1), m.prelu) + m.after.view(-1, 1, 1),
+    "maxout": lambda x, m: m.positive.view(-1, 1, 1) * x.clamp(min=0) - m.negative.view(-1, 1, 1) * (-x).clamp(min=0),
 }
 
 

@@ -24,6 +24,15 @@ class Levels(Part):
         """The factor b_n of each basis, None for 1."""
         return (None,) * self.bases
 
+    def offset(self, state: State) -> Tensor | None:
+        """The constant c that stands beside the bases, None for 0."""
+        return None
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the levels of a basis are minus and plus the same number."""
+        return True
+
 
 @dataclass(frozen=True)
 class TwoLevels(Levels):
@@ -46,6 +55,10 @@ class TwoLevels(Levels):
         bits = sign(a, estimator, *coefficients)
         return (bits if self.low < 0 else (bits + 1) * 0.5,)
 
+    @property
+    def symmetric(self) -> bool:
+        return self.low < 0
+
 
 @dataclass(frozen=True)
 class ScaledLevels(TwoLevels):
@@ -60,3 +73,34 @@ class ScaledLevels(TwoLevels):
 
     def factors(self, state: State) -> tuple[Tensor | None, ...]:
         return (state.factor,)
+
+
+@dataclass(frozen=True)
+class AdaptiveLevels(Levels):
+    """One basis with two learnt values: alpha (A + beta), A = sgn((a - beta) / alpha).
+
+    alpha and beta are one number each for the layer, started at 1 and 0; the levels are alpha (beta - 1) and
+    alpha (beta + 1). As in the released code nothing keeps alpha from 0.
+    Backward: the estimator at (a - beta) / alpha, all else by the chain rule.
+    Deploys as: 1 bit with the static threshold beta; the constant c = alpha beta is a map of each layer, computed once.
+    (AdaBin, section 3.3.)
+    """
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        like = site.weight
+        return {"alpha": like.new_ones(()), "beta": like.new_zeros(())}
+
+    def __call__(
+        self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
+        return (sign((a - state.beta) / state.alpha, estimator, *coefficients),)
+
+    def factors(self, state: State) -> tuple[Tensor | None, ...]:
+        return (state.alpha,)
+
+    def offset(self, state: State) -> Tensor | None:
+        return state.alpha * state.beta
+
+    @property
+    def symmetric(self) -> bool:
+        return False

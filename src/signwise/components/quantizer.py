@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from signwise.components.estimator import Estimator
@@ -28,3 +29,18 @@ class SignBits(Quantizer):
         self, w: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, ...]:
         return (sign(w, estimator, *coefficients),)
+
+
+@dataclass(frozen=True)
+class StandardizedBits(Quantizer):
+    """One basis: B = sgn((w - mean) / std) per filter, std with divisor n; the scale sees the weight itself.
+
+    Backward: the weight estimator at the standardised weight, then autograd through mean and std. A filter of equal
+    weights is divided by 1, where the released code gives NaN. Deploys as: 1 bit a weight. (AdaBin, section 3.2.)
+    """
+
+    def __call__(
+        self, w: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
+        std, mean = torch.std_mean(w, dim=tuple(range(1, w.dim())), correction=0, keepdim=True)
+        return (sign((w - mean) / torch.where(std > 0, std, 1.0), estimator, *coefficients),)

@@ -4,7 +4,7 @@ The deployed output is s * p with p the integer dot product, so the scale always
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,12 @@ class Scale(Part):
     def attach(self, bits: Tensor, scale: Tensor) -> Tensor:
         """The effective weight s B of the training forward, with the gradient rule of this scale."""
         return bits * scale
+
+    symmetric: ClassVar[bool] = True  #: False where there is an offset
+
+    def offset(self, w: Tensor) -> Tensor | None:
+        """The constant o, (O, 1, 1, 1), that stands beside the bases in every weight of a filter; None for 0."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -100,3 +106,20 @@ class LearnedScale(Scale):
 
     def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
         return (state.scale,) * len(bits)
+
+
+@dataclass(frozen=True)
+class MeanStd(Scale):
+    """The two values that match a filter's mean and variance: s = std (divisor n), offset o = mean.
+
+    Backward: autograd, through both. Deploys as: s folds into the following affine; o times the sum over the input's
+    window, which all filters share. (AdaBin, section 3.2.)
+    """
+
+    symmetric: ClassVar[bool] = False
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        return (torch.std(w, dim=tuple(range(1, w.dim())), correction=0, keepdim=True),) * len(bits)
+
+    def offset(self, w: Tensor) -> Tensor | None:
+        return w.mean(dim=tuple(range(1, w.dim())), keepdim=True)
