@@ -5,7 +5,7 @@ import torch
 
 from signwise.components.activation_transform import Affine
 from signwise.components.estimator import Identity, Polynomial, Window
-from signwise.components.levels import AdaptiveLevels, ScaledLevels, TwoLevels
+from signwise.components.levels import AdaptiveLevels, ScaledLevels, ShiftedLevels, TwoLevels
 from signwise.components.part import Site, State
 from signwise.core.errors import ConfigError
 
@@ -92,3 +92,32 @@ def test_adaptive_levels(alpha: float, beta: float) -> None:
     terms = list(zip(g.tolist(), signs, slopes, u, strict=True))
     assert float(state.alpha.grad) == pytest.approx(sum(gi * (s + beta - k * v) for gi, s, k, v in terms))
     assert float(state.beta.grad) == pytest.approx(sum(gi * (alpha - k) for gi, _, k, _ in terms))
+
+
+@pytest.mark.parametrize("bases, thresholds", [(1, [0.0]), (2, [-1 / 3, 1 / 3]), (3, [-0.5, 0.0, 0.5])])
+def test_shifted_levels_start_apart(bases: int, thresholds: list[float]) -> None:
+    part = ShiftedLevels(bases)
+    state = State(part, SITE)
+    assert (0.5 - state.shift).tolist() == pytest.approx(thresholds, abs=1e-7)
+    assert [b.item() for b in part.factors(state) if b is not None] == pytest.approx([1 / bases] * bases)
+
+
+def test_shifted_levels_are_rounded_clips() -> None:
+    part = ShiftedLevels(2)
+    state = State(part, Site(torch.zeros(1, 1, dtype=torch.float64), 1, 0))
+    with torch.no_grad():
+        state.shift.copy_(torch.tensor([0.25, 1.0]))
+    a = torch.tensor([-1.25, -1.0, -0.25, 0.0, 0.25, 0.75, 1.5], dtype=torch.float64, requires_grad=True)
+    first, second = part(a, Window(0.5), (), state)
+    for bits, v in ((first, 0.25), (second, 1.0)):
+        assert bits.tolist() == [1.0 if min(max(x + v, 0), 1) >= 0.5 else -1.0 for x in a.tolist()]
+    (first * 2 + second * 3).sum().backward()
+    inside = [[0.0 <= x + v <= 1.0 for x in a.tolist()] for v in (0.25, 1.0)]
+    assert a.grad is not None and state.shift.grad is not None
+    assert a.grad.tolist() == [2.0 * p + 3.0 * q for p, q in zip(*inside, strict=True)]
+    assert state.shift.grad.tolist() == [2.0 * sum(inside[0]), 3.0 * sum(inside[1])]
+
+
+def test_shifted_levels_need_a_basis() -> None:
+    with pytest.raises(ConfigError, match=r"ShiftedLevels\(bases=0\); allowed: 1 or more"):
+        ShiftedLevels(0)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from signwise.analysis.summary import summarize
+from signwise.components.levels import TwoLevels
 from signwise.components.method import Method
 from signwise.convert import Report, binarize_, layer_methods, restore_methods_
 from signwise.core.progress import Progress
@@ -126,7 +127,15 @@ def adabin(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
     return levels.alpha * (at_least(a, levels.beta) + levels.beta), std * at_least(w, mean) + mean
 
 
-VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {"adabin": adabin}
+def abcnet(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
+    levels, std = layer.binarizer.levels, w.std(correction=0)
+    bases = torch.stack([at_least(w - w.mean(), -u * std) for u in (-1, 0, 1)])
+    s = torch.linalg.lstsq(bases.flatten(1).T, w.flatten()[:, None], driver="gelsd").solution.flatten()
+    x = sum(b * at_least(a, 0.5 - v) for v, b in zip(levels.shift, levels.factor, strict=True))
+    return torch.as_tensor(x), torch.einsum("m,m...->...", s, bases)
+
+
+VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {"adabin": adabin, "abcnet": abcnet}
 
 
 def oracle(name: str, layer: Any, a: Tensor) -> Tensor:
@@ -299,5 +308,7 @@ def test_an_image_of_zeros(name: str) -> None:
         layer.binarizer.register_forward_hook(lambda _, inputs, terms: seen.extend(level for level, _ in terms))
     with torch.no_grad():
         assert model(torch.zeros(1, 3, 32, 32)).isfinite().all()
-    allowed = {0.0, 1.0} if get_method(name).deploys_as == "E" else {-1.0, 1.0}
-    assert len(seen) == len(layers) and all(set(level.unique().tolist()) <= allowed for level in seen)
+    levels = layers[0].method.activation_levels
+    allowed = {levels.low, levels.high} if isinstance(levels, TwoLevels) else {-1.0, 1.0}
+    assert len(seen) == len(layers) * levels.bases
+    assert all(set(level.unique().tolist()) <= allowed for level in seen)

@@ -136,6 +136,18 @@ def adabin(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return x @ (std * surrogate((w - mean) / std, tanh_slope(T_IRNET)) + mean).T
 
 
+def abcnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    levels, values = layer.binarizer.levels, w.detach()
+    bases = [surrogate(w - values.mean() + u * values.std(correction=0), ones) for u in (-1, 0, 1)]
+    table = torch.stack([b.detach().flatten() for b in bases], 1)
+    s = torch.linalg.lstsq(table, values.flatten()[:, None]).solution.flatten()
+    x: Any = sum(
+        b * surrogate(a + v - 0.5, lambda u: (u.abs() <= 0.5).to(u.dtype))
+        for v, b in zip(levels.shift.detach(), levels.factor.detach(), strict=True)
+    )
+    return x @ sum(f * b for f, b in zip(s, bases, strict=True)).T
+
+
 RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet": reactnet} | {
     "irnet": irnet,
     "rbnn": rbnn,
@@ -143,6 +155,7 @@ RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet
     "recu": recu,
     "sdbnn": sdbnn,
     "adabin": adabin,
+    "abcnet": abcnet,
 }
 
 
@@ -238,6 +251,7 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
         ("recu", "resnet18_cifar", Wiring(shortcut="pool_pad", head_norm=True, stem_activation=False)),
         ("recu", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
         ("recu", "resnet34", Wiring(residual="bireal", head_norm=True)),
+        ("abcnet", "resnet18", Wiring()),
         ("adabin", "resnet20", Wiring(residual="bireal", activation="maxout", shortcut="pad", head_norm=True)),
         ("adabin", "resnet18_cifar", Wiring(residual="bireal", activation="maxout", head_norm=True)),
     ],
@@ -260,10 +274,24 @@ def test_deployment_class_of_the_others() -> None:
     assert get_method("rbnn", standardize_activation=False).deploys_as == "A or B"
 
 
-def test_two_stages_of_reactnet_and_of_sdbnn_on_imagenet() -> None:
+STAGES = {
+    "reactnet": [(False, True, 1e-5), (True, True, 0.0)],
+    "abcnet": [(False, False, None), (True, True, None)],
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_stages(name: str) -> None:
+    stages = [(stage.weights, stage.activations, stage.weight_decay) for stage in get_method(name).stages]
+    assert stages == STAGES.get(name, [(True, True, None)])
+
+
+def test_sdbnn_has_two_stages_on_imagenet() -> None:
     stages = get_method("sdbnn", imagenet=True).stages
     assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, None), (True, True, None)]
-    stages = get_method("reactnet").stages
-    assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, 1e-5), (True, True, 0.0)]
-    for name in set(RULES) - {"reactnet"}:
-        assert [(s.weights, s.activations, s.weight_decay) for s in get_method(name).stages] == [(True, True, None)]
+
+
+def test_abcnet_from_a_checkpoint_has_one_stage_and_the_bases_asked_for() -> None:
+    method = get_method("abcnet", weight_bases=5, activation_bases=2, float_share=0.0)
+    assert len(method.stages) == 1 and method.deploys_as == "D"
+    assert (method.weight_quantizer.bases, method.activation_levels.bases) == (5, 2)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from signwise.components.estimator import Estimator
@@ -104,3 +105,32 @@ class AdaptiveLevels(Levels):
     @property
     def symmetric(self) -> bool:
         return False
+
+
+@dataclass(frozen=True)
+class ShiftedLevels(Levels):
+    """N bases with learnt shifts and factors: A_n = 2 [clip(a + v_n, 0, 1) >= 1/2] - 1, times b_n.
+
+    Written sgn(a + v_n - 1/2); with ``Window(0.5)`` the estimator is the derivative of the clip, 1[0 <= a + v_n <= 1].
+    v_n starts so that the thresholds 1/2 - v_n divide [-1, 1] evenly (two: -1/3, 1/3), b_n at 1/N; equal starts would
+    stay equal, N bases doing the work of one. One v and one b for the layer.
+    Deploys as: N bits an activation, each with a static threshold. (ABC-Net, section 3.2.)
+    """
+
+    bases: int = 3
+
+    def __post_init__(self) -> None:
+        if self.bases < 1:
+            raise ConfigError(f"ShiftedLevels(bases={self.bases}); allowed: 1 or more")
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        thresholds = torch.arange(1 - self.bases, self.bases, 2, dtype=site.weight.dtype) / (self.bases + 1)
+        return {"shift": 0.5 - thresholds, "factor": site.weight.new_full((self.bases,), 1 / self.bases)}
+
+    def __call__(
+        self, a: Tensor, estimator: Estimator, coefficients: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, ...]:
+        return tuple(sign(a + (v - 0.5), estimator, *coefficients) for v in state.shift)
+
+    def factors(self, state: State) -> tuple[Tensor | None, ...]:
+        return tuple(state.factor)

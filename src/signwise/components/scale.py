@@ -123,3 +123,18 @@ class MeanStd(Scale):
 
     def offset(self, w: Tensor) -> Tensor | None:
         return w.mean(dim=tuple(range(1, w.dim())), keepdim=True)
+
+
+@dataclass(frozen=True)
+class LeastSquares(Scale):
+    """The factors that bring the bases closest to the weight: s = argmin || W - sum_m s_m B_m ||^2, M for the layer.
+
+    Solved at every forward, constant in the backward pass: dL/dB_m = s_m g. Of bases that are equal, or opposite, each
+    takes the same share, the solution of least norm. A factor may be negative. (ABC-Net, section 3.1.)
+    """
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        bases = torch.stack([b.detach().flatten() for b in bits])
+        gram, target = bases @ bases.T / bases.shape[1], bases @ w.detach().flatten() / bases.shape[1]
+        factors = torch.linalg.pinv(gram, rtol=1e-5, hermitian=True) @ target
+        return tuple(factors.reshape(-1, *(1,) * w.dim()))
