@@ -71,10 +71,10 @@ def power_of_two(w: Tensor) -> Tensor:
 
 
 def squeezed(a: Tensor, layer: Any) -> Tensor:
-    """SD-BNN's shift of each sample and channel."""
+    """What the small network of SD-BNN and DyBNN gives for each sample and channel."""
     state = layer.binarizer.transform[0]
     z = a.flatten(2).mean(2) if a.dim() > 2 else a
-    shift = torch.sigmoid((z @ state.down.T).clamp(min=0) @ state.up.T + state.bias.flatten())
+    shift = (z @ state.down.T).clamp(min=0) @ state.up.T + state.bias.flatten()
     return shift.reshape(*shift.shape, *(1,) * (a.dim() - 2))
 
 
@@ -99,8 +99,13 @@ RULES: dict[str, Rule] = {
         lambda w, _: standard(w),
         lambda _, layer: layer.weight_scale.scale.flatten(),
     ),
-    "sdbnn": (
+    "dybnn": (
         lambda a, layer: at_least(a + squeezed(a, layer), 0),
+        lambda w, _: w,
+        lambda w, _: mean_abs(w),
+    ),
+    "sdbnn": (
+        lambda a, layer: at_least(a + squeezed(a, layer).sigmoid(), 0),
         lambda w, layer: w + 0.01 * layer.weight_transform[0].share.sigmoid() * w.mean((*range(1, w.dim()),), True),
         lambda *_: 1.0,
     ),

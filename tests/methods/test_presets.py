@@ -127,6 +127,12 @@ def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(standard(a), quadratic(max(T, 1.0))) @ surrogate(w, quadratic(T)).T * scale
 
 
+def dybnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    state = layer.binarizer.transform[0]
+    shift = (a @ state.down.detach().T).relu() @ state.up.detach().T + state.bias.detach()
+    return bireal(a + shift, w, layer)
+
+
 def adabin(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     levels = layer.binarizer.levels
     alpha, beta = levels.alpha.detach(), levels.beta.detach()
@@ -156,6 +162,7 @@ RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet
     "sdbnn": sdbnn,
     "adabin": adabin,
     "abcnet": abcnet,
+    "dybnn": dybnn,
 }
 
 
@@ -252,6 +259,11 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
         ("recu", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
         ("recu", "resnet34", Wiring(residual="bireal", head_norm=True)),
         ("abcnet", "resnet18", Wiring()),
+        (
+            "dybnn",
+            "resnet18",
+            Wiring(residual="bireal", activation="dynamic_rprelu", shortcut="pool_conv", stem_activation=False),
+        ),
         ("adabin", "resnet20", Wiring(residual="bireal", activation="maxout", shortcut="pad", head_norm=True)),
         ("adabin", "resnet18_cifar", Wiring(residual="bireal", activation="maxout", head_norm=True)),
     ],
@@ -269,13 +281,14 @@ def test_deployment_class_of_the_others() -> None:
     for name in ("dorefa", "xucheung", "adabin"):
         assert get_method(name).deploys_as == "E"
     assert get_method("rbnn").deploys_as == "C"
-    assert get_method("sdbnn").deploys_as == "C"
+    assert get_method("sdbnn").deploys_as == get_method("dybnn").deploys_as == "C"
     assert get_method("xnor", activation_scale=True).deploys_as == "C"
     assert get_method("rbnn", standardize_activation=False).deploys_as == "A or B"
 
 
 STAGES = {
     "reactnet": [(False, True, 1e-5), (True, True, 0.0)],
+    "dybnn": [(False, True, 1e-5), (True, True, 0.0)],
     "abcnet": [(False, False, None), (True, True, None)],
 }
 
