@@ -119,6 +119,15 @@ def test_learnt_tensors_of_a_method_count_as_float() -> None:
     assert (cost.parameters, cost.packed_bytes) == (32 + 4, 32 // 8 + 4 * 4)
 
 
+def test_a_network_that_computes_thresholds_counts_as_float() -> None:
+    conv = BinaryConv2d(32, 6, 3, padding=1, method=get_method("sdbnn"))
+    (cost,) = summarize(nn.Sequential(conv), (32, 5, 5)).rows
+    assert (cost.binary_macs, cost.float_macs) == (25 * 6 * 288, 2 * 32 * 2)
+    assert cost.parameters == 6 * 288 + 6 + 2 * 32 * 2 + 32
+    set_stage_(conv, weights=True, activations=False)
+    assert summarize(nn.Sequential(conv), (32, 5, 5)).float_macs == 25 * 6 * 288
+
+
 def test_a_layer_used_twice_costs_its_memory_once_and_its_work_twice() -> None:
     conv = nn.Conv2d(2, 2, 3, padding=1, bias=False)
     summary = summarize(nn.Sequential(conv, nn.ReLU(), conv), (2, 4, 4))

@@ -16,6 +16,7 @@ from signwise.compiler.ops import infer
 from signwise.compiler.pipeline import PASSES, lower_graph
 from signwise.compiler.spec import check, check_fused
 from signwise.core.errors import LoweringError
+from signwise.methods import get_method
 from tests.compiler.passes.lowered import graph_of
 from tests.compiler.passes.primitive_graphs import assert_same, graphs
 from tests.compiler.test_frontend import METHODS, MODELS, SIZES, trained
@@ -205,9 +206,9 @@ def assert_lowers(method: str, model: str) -> None:
     binary = [n.source for n in graph.nodes if n.op == "conv" and set(n.consts["weight"].flat) <= {-1.0, 1.0}]
     assert [node.source for node in lowered.nodes if node.op == "bconv"] == binary
     ops = Counter(node.op for node in lowered.nodes)
-    dynamic = {"sub", "map"} if method == "rbnn" else set()
+    dynamic = {"sub", "add", "map", "unary"} if get_method(method).deploys_as == "C" else set()
     assert set(ops) <= {"bconv", "conv", "max_pool", "avg_pool", "mean", "flatten", "slice", "channels"} | dynamic
-    assert ops["map"] == ops["sub"]
+    assert ops["map"] == ops["sub"] + ops["add"]
     x = np.random.default_rng(0).normal(size=(2, *graph.input.type.shape)).astype(np.float32)
     assert_same(graph, lowered, x, tolerance=1e-5)
 

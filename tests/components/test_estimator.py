@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signwise.components.estimator import Estimator, Identity, Polynomial, QuadraticDecay, TanhDecay, Window
+from signwise.components.estimator import Estimator, Identity, LongTail, Polynomial, QuadraticDecay, TanhDecay, Window
 from signwise.components.part import Site, State
 from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
@@ -43,6 +43,13 @@ def test_rules_without_a_schedule(values: list[float]) -> None:
 
     check(Polynomial(), triangle, values)
 
+    def long_tail(v: float) -> float:
+        if abs(v) <= 0.4:
+            return 2.0 - 4.0 * abs(v)
+        return 0.4 if abs(v) <= 1.0 else 0.0
+
+    check(LongTail(), long_tail, [*values, 0.4, -0.4, 0.39, 0.41])
+
 
 @given(inputs, st.sampled_from([1e-3, 1e-2, 0.3, 1.0, 2.5, 10.0]))
 @settings(max_examples=60, deadline=None)
@@ -70,7 +77,7 @@ def test_quadratic_rule_is_the_derivative_of_its_printed_primitive() -> None:
     assert primitive(math.sqrt(2) / t) == pytest.approx(k)
 
 
-@pytest.mark.parametrize("estimator", [Window(), Polynomial(), QuadraticDecay(), TanhDecay()])
+@pytest.mark.parametrize("estimator", [Window(), Polynomial(), LongTail(), QuadraticDecay(), TanhDecay()])
 def test_arguments_are_left_alone(estimator: Estimator) -> None:
     x, g = torch.tensor([-0.7, 0.0, 3.0]), torch.tensor([1.0, 2.0, 3.0])
     coefficients = estimator.coefficients(State(estimator, SITE))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from signwise.components.estimator import Identity, Window
 from signwise.components.part import Site, State
-from signwise.components.scale import LearnedScale, MeanAbs, NoScale, PowerOfTwo, Scale
+from signwise.components.scale import LearnedScale, LeastSquares, MeanAbs, MeanStd, NoScale, PowerOfTwo, Scale
 from signwise.components.sign import hard_sign, sign
 from signwise.core.errors import ConfigError
 
@@ -144,6 +145,15 @@ def test_learned_scale_starts_at_mean_abs(shape: tuple[int, ...]) -> None:
     assert state.scale.flatten().tolist() == pytest.approx([mean_abs(row) for row in w.flatten(1).tolist()])
 
 
+def test_learned_scale_starts_at_random() -> None:
+    torch.manual_seed(0)
+    start = state_of(LearnedScale(start="uniform"), torch.zeros(4000, 2)).scale
+    assert start.shape == (4000, 1) and 0 <= start.min() < 0.01 and 0.99 < start.max() < 1
+    assert start.mean().item() == pytest.approx(0.5, abs=0.02)
+    with pytest.raises(ConfigError, match=r"LearnedScale\(start='random'\); known: mean_abs, uniform"):
+        LearnedScale(start="random")
+
+
 def test_learned_scale_product_rule() -> None:
     w = WEIGHT.clone().requires_grad_()
     part = LearnedScale()
@@ -174,3 +184,46 @@ def test_words_are_checked() -> None:
         MeanAbs(per="filters")
     with pytest.raises(ConfigError, match=r"MeanAbs\(gradient='zzz'\); known: constant, exact, straight"):
         MeanAbs(gradient="zzz")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mean_and_std_keep_a_filters_mean_and_variance(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    part, w = MeanStd(), torch.randn(shape, dtype=torch.float64)
+    offset = part.offset(w)
+    assert offset is not None and not part.symmetric and NoScale().offset(w) is None
+    for row, s, o in zip(w.flatten(1).tolist(), value(part, w).flatten(), offset.flatten(), strict=True):
+        mean = math.fsum(row) / len(row)
+        assert float(o) == pytest.approx(mean)
+        assert float(s) == pytest.approx(math.sqrt(math.fsum((v - mean) ** 2 for v in row) / len(row)), abs=1e-12)
+
+
+def test_mean_and_std_are_in_the_graph() -> None:
+    w = torch.tensor([[1.0, 2.0, 6.0]], dtype=torch.float64, requires_grad=True)
+    offset = MeanStd().offset(w)
+    assert offset is not None
+    (value(MeanStd(), w) * 5 + offset * 7).sum().backward()
+    std = math.sqrt(14 / 3)
+    assert w.grad is not None
+    assert w.grad.flatten().tolist() == pytest.approx([5 * (v - 3) / (3 * std) + 7 / 3 for v in (1.0, 2.0, 6.0)])
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 3, 3), (3, 7), (4, 2, 5)])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_least_squares_is_that_of_numpy(shape: tuple[int, ...], count: int) -> None:
+    torch.manual_seed(count)
+    w = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    bits = tuple(hard_sign(torch.randn(shape, dtype=torch.float64)) for _ in range(count))
+    factors = LeastSquares()(w, bits, state_of(LeastSquares(), w))
+    a = np.stack([b.numpy().ravel() for b in bits], axis=1)
+    wanted = np.linalg.lstsq(a, w.detach().numpy().ravel(), rcond=1e-6)[0]
+    for s, v in zip(factors, wanted, strict=True):
+        assert s is not None and s.shape == (1,) * w.dim() and not s.requires_grad
+        assert s.item() == pytest.approx(v, abs=1e-9)
+
+
+def test_least_squares_shares_among_equal_and_opposite_bases() -> None:
+    w = torch.tensor([[1.0, -3.0]])
+    b = hard_sign(w)
+    found = LeastSquares()(w, (b, b, -b, b), state_of(LeastSquares(), w))
+    assert [s.item() for s in found if s is not None] == pytest.approx([0.5, 0.5, -0.5, 0.5], abs=1e-5)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from signwise.components.part import Site, State
-from signwise.components.weight_transform import Rotate, Standardize
+from signwise.components.weight_transform import ClampTails, Rotate, ShiftByMean, Standardize, WeightTransform
 from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
 
 START = Progress(0, 1)
 
 
-def state_of(part: Standardize | Rotate, w: Tensor) -> State:
+def state_of(part: WeightTransform, w: Tensor) -> State:
     return State(part, Site(w.detach(), w.shape[1], w.dim() - 2)).to(w.dtype)
 
 
@@ -30,6 +30,13 @@ def test_standardize_against_the_statistics_module(shape: tuple[int, ...]) -> No
     for row, got in zip(w.flatten(1).tolist(), out.flatten(1).tolist(), strict=True):
         mean, std = statistics.fmean(row), statistics.stdev(row)
         assert got == pytest.approx([(v - mean) / std for v in row])
+
+
+def test_standardize_to_another_deviation() -> None:
+    w = torch.randn(4, 3, 3, 3, dtype=torch.float64)
+    part = Standardize(deviation=2 * math.sqrt(2))
+    for row in part(w, state_of(part, w)).flatten(1).tolist():
+        assert statistics.stdev(row) == pytest.approx(math.sqrt(8)) and statistics.fmean(row) == pytest.approx(0)
 
 
 def test_standardize_gradient_by_finite_differences() -> None:
@@ -57,6 +64,71 @@ def test_standardize_forgets_scale_and_offset(scale: float, offset: float) -> No
     w = torch.linspace(-1, 2, 36, dtype=torch.float64).reshape(2, 2, 3, 3) ** 3
     state = state_of(Standardize(), w)
     assert torch.allclose(Standardize()(w * scale + offset, state), Standardize()(w, state), atol=1e-8)
+
+
+def test_shift_by_a_share_of_the_mean() -> None:
+    torch.manual_seed(0)
+    w = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    state = state_of(ShiftByMean(), w)
+    assert state.share.shape == (3, 1, 1, 1) and not state.share.any()
+    with torch.no_grad():
+        state.share.copy_(torch.tensor([-1.0, 0.0, 2.0]).reshape(3, 1, 1, 1))
+    out, g = ShiftByMean()(w, state), torch.randn(3, 2, 3, 3, dtype=torch.float64)
+    out.backward(g)
+    assert w.grad is not None and torch.equal(w.grad, g)
+    for row, p, got, slope, along in zip(
+        w.flatten(1).tolist(), [-1.0, 0.0, 2.0], out.flatten(1).tolist(), state.share.grad.flatten(), g, strict=True
+    ):
+        share, mean = 1 / (1 + math.exp(-p)), statistics.fmean(row)
+        assert got == pytest.approx([v + 0.01 * share * mean for v in row])
+        assert slope.item() == pytest.approx(0.01 * share * (1 - share) * mean * along.sum().item())
+
+
+def clamped(values: list[float], tau: float) -> tuple[list[float], float]:
+    """Values and bound of the clamp, from the quantile function of the Laplace distribution."""
+    scale = math.fsum(abs(v) for v in values) / len(values)  # its maximum-likelihood estimate
+    bound = -scale * math.log(2 - 2 * tau)
+    return [max(-bound, min(v, bound)) for v in values], bound
+
+
+@given(st.lists(st.floats(-4, 4), min_size=6, max_size=6), st.sampled_from([0, 3, 7]))
+@settings(max_examples=40, deadline=None)
+def test_clamp_of_the_tails_and_its_gradient(values: list[float], epoch: int) -> None:
+    w = torch.tensor(values, dtype=torch.float64).reshape(2, 3).requires_grad_()
+    state = state_of(ClampTails(), w)
+    ClampTails().advance(state, None, Progress(epoch, 8))
+    tau = 0.85 + 0.14 * (math.exp(epoch / 8) - 1) / (math.e - 1)
+    assert state.tau.item() == pytest.approx(tau, rel=1e-6)
+    wanted, bound = clamped(values, state.tau.item())
+    out = ClampTails()(w, state)
+    assert out.flatten().tolist() == pytest.approx(wanted, abs=1e-12)
+    out.backward(torch.full_like(w, 3.0))
+    assert w.grad is not None
+    for value, got in zip(values, w.grad.flatten().tolist(), strict=True):
+        if abs(abs(value) - bound) > 1e-9:
+            assert got == (3.0 if abs(value) < bound else 0.0)
+
+
+def test_share_of_a_laplace_sample_in_the_tails() -> None:
+    torch.manual_seed(0)
+    w = torch.distributions.Laplace(0.0, 0.7).sample((50, 400))
+    state = state_of(ClampTails(0.9, 0.95), w)
+    out = ClampTails(0.9, 0.95)(w, state)
+    assert (w > out).float().mean().item() == pytest.approx(0.1, abs=0.005)
+    ClampTails(0.9, 0.95).advance(state, w, Progress(9999, 10000))
+    assert state.tau.item() == pytest.approx(0.95, abs=1e-5)
+
+
+def test_weights_of_zero_stay_finite_under_the_clamp() -> None:
+    w = torch.zeros(2, 3, requires_grad=True)
+    ClampTails()(w, state_of(ClampTails(), w)).sum().backward()
+    assert w.grad is not None and w.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("start, stop", [(0.5, 0.9), (0.9, 0.8), (0.9, 1.0)])
+def test_range_of_the_quantile_is_checked(start: float, stop: float) -> None:
+    with pytest.raises(ConfigError, match=rf"ClampTails\(start={start}, stop={stop}\); needs 0\.5 < start <= stop < 1"):
+        ClampTails(start, stop)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from signwise.analysis.summary import summarize
+from signwise.components.levels import TwoLevels
 from signwise.components.method import Method
 from signwise.convert import Report, binarize_, layer_methods, restore_methods_
 from signwise.core.progress import Progress
@@ -69,6 +70,14 @@ def power_of_two(w: Tensor) -> Tensor:
     return torch.tensor([2.0 ** round(math.log2(m)) for m in mean_abs(standard(w)).tolist()], dtype=w.dtype)
 
 
+def squeezed(a: Tensor, layer: Any) -> Tensor:
+    """What the small network of SD-BNN and DyBNN gives for each sample and channel."""
+    state = layer.binarizer.transform[0]
+    z = a.flatten(2).mean(2) if a.dim() > 2 else a
+    shift = (z @ state.down.T).clamp(min=0) @ state.up.T + state.bias.flatten()
+    return shift.reshape(*shift.shape, *(1,) * (a.dim() - 2))
+
+
 def at_least(a: Tensor, threshold: Tensor | float) -> Tensor:
     return torch.where(a >= threshold, 1.0, -1.0).to(a.dtype)
 
@@ -85,6 +94,26 @@ RULES: dict[str, Rule] = {
         lambda w, _: mean_abs(w),
     ),
     "irnet": (lambda a, _: at_least(a, 0), lambda w, _: standard(w), lambda w, _: power_of_two(w)),
+    "recu": (
+        lambda a, _: at_least(a, 0),
+        lambda w, _: standard(w),
+        lambda _, layer: layer.weight_scale.scale.flatten(),
+    ),
+    "dybnn": (
+        lambda a, layer: at_least(a + squeezed(a, layer), 0),
+        lambda w, _: w,
+        lambda w, _: mean_abs(w),
+    ),
+    "sdbnn": (
+        lambda a, layer: at_least(a + squeezed(a, layer).sigmoid(), 0),
+        lambda w, layer: w + 0.01 * layer.weight_transform[0].share.sigmoid() * w.mean((*range(1, w.dim()),), True),
+        lambda *_: 1.0,
+    ),
+    "xucheung": (
+        lambda a, layer: ((a + layer.binarizer.transform[0].shift) >= 0).to(a.dtype),
+        lambda w, _: w,
+        lambda w, layer: layer.weight_scale.scale.flatten() * layer.binarizer.levels.factor,
+    ),
     "rbnn": (
         lambda a, _: at_least(a, a.mean(dim=tuple(range(1, a.dim())), keepdim=True)),
         rotated,
@@ -93,15 +122,40 @@ RULES: dict[str, Rule] = {
 }
 
 
+# Methods whose two values are not minus and plus one number, or that have several bases: what x and w stand for.
+
+
+def adabin(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
+    levels, mean = layer.binarizer.levels, w.flatten(1).mean(1)
+    mean = mean.reshape(-1, *(1,) * (w.dim() - 1))
+    std = (w - mean).square().flatten(1).mean(1).sqrt().reshape(mean.shape)
+    return levels.alpha * (at_least(a, levels.beta) + levels.beta), std * at_least(w, mean) + mean
+
+
+def abcnet(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
+    levels, std = layer.binarizer.levels, w.std(correction=0)
+    bases = torch.stack([at_least(w - w.mean(), -u * std) for u in (-1, 0, 1)])
+    s = torch.linalg.lstsq(bases.flatten(1).T, w.flatten()[:, None], driver="gelsd").solution.flatten()
+    x = sum(b * at_least(a, 0.5 - v) for v, b in zip(levels.shift, levels.factor, strict=True))
+    return torch.as_tensor(x), torch.einsum("m,m...->...", s, bases)
+
+
+VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {"adabin": adabin, "abcnet": abcnet}
+
+
 def oracle(name: str, layer: Any, a: Tensor) -> Tensor:
     """The layer's output from a float convolution of signs."""
-    input_bits, behind_weight_bits, scale = RULES[name]
-    x, w = input_bits(a, layer), at_least(behind_weight_bits(layer.weight, layer), 0)
+    s: Tensor | float = 1.0
+    if name in VALUES:
+        x, w = VALUES[name](a, layer.weight, layer)
+    else:
+        input_bits, behind_weight_bits, scale = RULES[name]
+        x, w = input_bits(a, layer), at_least(behind_weight_bits(layer.weight, layer), 0)
+        s = scale(layer.weight, layer)
     if isinstance(layer, BinaryConv2d):
         out = nn.functional.conv2d(x, w, None, layer.stride, layer.padding, layer.dilation, layer.groups)
     else:
         out = nn.functional.linear(x, w)
-    s = scale(layer.weight, layer)
     s = s.reshape(-1, *(1,) * layer.spatial) if isinstance(s, Tensor) else s
     return out * s
 
@@ -259,5 +313,7 @@ def test_an_image_of_zeros(name: str) -> None:
         layer.binarizer.register_forward_hook(lambda _, inputs, terms: seen.extend(level for level, _ in terms))
     with torch.no_grad():
         assert model(torch.zeros(1, 3, 32, 32)).isfinite().all()
-    allowed = {0.0, 1.0} if name == "dorefa" else {-1.0, 1.0}
-    assert len(seen) == len(layers) and all(set(level.unique().tolist()) <= allowed for level in seen)
+    levels = layers[0].method.activation_levels
+    allowed = {levels.low, levels.high} if isinstance(levels, TwoLevels) else {-1.0, 1.0}
+    assert len(seen) == len(layers) * levels.bases
+    assert all(set(level.unique().tolist()) <= allowed for level in seen)

@@ -43,6 +43,10 @@ def surrogate(x: Tensor, slope: Callable[[Tensor], Tensor]) -> Tensor:
     return positive(x.detach()) + bend - bend.detach()
 
 
+def long_tail(x: Tensor) -> Tensor:
+    return torch.where(x.abs() <= 0.4, 2 - 4 * x.abs(), 0.4 * (x.abs() <= 1))
+
+
 def standard(x: Tensor) -> Tensor:
     centred = x - x.mean(1, keepdim=True)
     return centred / (centred.square().sum(1, keepdim=True) / (x.shape[1] - 1)).sqrt()
@@ -89,6 +93,31 @@ def irnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(a, tanh_slope(T_IRNET)) @ (surrogate(w, tanh_slope(T_IRNET)) * s).T
 
 
+TAU = 0.85 + 0.14 * (math.exp(5 / 8) - 1) / (math.e - 1)
+
+
+def recu(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    w = standard(w) * math.sqrt(8)
+    bound = -w.detach().abs().mean() * math.log(2 - 2 * TAU)
+    w = torch.where(w.abs() <= bound, w, w.detach().sign() * bound)
+    if layer.training:
+        a = a / (a - a.mean(1, keepdim=True)).square().sum(1, keepdim=True).div(a.shape[1] - 1).sqrt()
+    return surrogate(a, triangle) @ (layer.weight_scale.scale.detach() * surrogate(w, ones)).T
+
+
+def sdbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    state = layer.binarizer.transform[0]
+    shift = torch.sigmoid((a @ state.down.detach().T).relu() @ state.up.detach().T + state.bias.detach())
+    w = w + 0.01 * torch.sigmoid(layer.weight_transform[0].share.detach()) * w.detach().mean(1, keepdim=True)
+    return surrogate(a + shift, tanh_slope(T_IRNET)) @ surrogate(w, tanh_slope(T_IRNET)).T
+
+
+def xucheung(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    beta, alpha = layer.binarizer.levels.factor.detach(), layer.weight_scale.scale.detach()
+    ones = (surrogate(a + layer.binarizer.transform[0].shift.detach(), long_tail) + 1) / 2
+    return beta * ones @ (alpha * surrogate(w, triangle)).T
+
+
 def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     rotation = layer.weight_transform[1]
     w = standard(w)
@@ -98,9 +127,42 @@ def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(standard(a), quadratic(max(T, 1.0))) @ surrogate(w, quadratic(T)).T * scale
 
 
+def dybnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    state = layer.binarizer.transform[0]
+    shift = (a @ state.down.detach().T).relu() @ state.up.detach().T + state.bias.detach()
+    return bireal(a + shift, w, layer)
+
+
+def adabin(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    levels = layer.binarizer.levels
+    alpha, beta = levels.alpha.detach(), levels.beta.detach()
+    mean = w.mean(1, keepdim=True)
+    std = (w - mean).square().mean(1, keepdim=True).sqrt()
+    x = alpha * (surrogate((a - beta) / alpha, triangle) + beta)
+    return x @ (std * surrogate((w - mean) / std, tanh_slope(T_IRNET)) + mean).T
+
+
+def abcnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    levels, values = layer.binarizer.levels, w.detach()
+    bases = [surrogate(w - values.mean() + u * values.std(correction=0), ones) for u in (-1, 0, 1)]
+    table = torch.stack([b.detach().flatten() for b in bases], 1)
+    s = torch.linalg.lstsq(table, values.flatten()[:, None]).solution.flatten()
+    x: Any = sum(
+        b * surrogate(a + v - 0.5, lambda u: (u.abs() <= 0.5).to(u.dtype))
+        for v, b in zip(levels.shift.detach(), levels.factor.detach(), strict=True)
+    )
+    return x @ sum(f * b for f, b in zip(s, bases, strict=True)).T
+
+
 RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet": reactnet} | {
     "irnet": irnet,
     "rbnn": rbnn,
+    "xucheung": xucheung,
+    "recu": recu,
+    "sdbnn": sdbnn,
+    "adabin": adabin,
+    "abcnet": abcnet,
+    "dybnn": dybnn,
 }
 
 
@@ -111,10 +173,8 @@ def test_layer_rule(name: str, training: bool) -> None:
     layer = BinaryLinear(12, 5, method=get_method(name), dtype=torch.float64)
     with torch.no_grad():
         layer.weight.copy_(torch.randn(5, 12) * 1.2)
-        for parameter in layer.binarizer.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.3)
-        if name == "rbnn":
-            layer.weight_transform[1].rho.fill_(0.9)
+        for parameter in (*layer.binarizer.parameters(), *layer.weight_transform.parameters()):
+            parameter.add_(torch.randn_like(parameter) * 0.3)
     layer.advance_(Progress(5, 8))
     layer.project_()
     layer.train(training)
@@ -168,6 +228,7 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
     "name, model, wanted",
     [
         ("bnn", "vgg_small", Wiring(activation="none")),
+        ("xucheung", "resnet20", Wiring(activation="none", shortcut="pad")),
         ("bnn", "resnet20", Wiring(activation="none", shortcut="pad")),
         ("xnor", "resnet18", Wiring(norm="before", activation="relu")),
         ("dorefa", "resnet18", Wiring(activation="clip")),
@@ -187,26 +248,63 @@ def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradi
         ("rbnn", "resnet20", Wiring(shortcut="pad", head_norm=True, norm_init=1e-8)),
         ("rbnn", "resnet34", Wiring(residual="bireal", head_norm=True, norm_init=1e-8)),
         ("rbnn", "vgg_small", Wiring()),
+        ("sdbnn", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
+        ("sdbnn", "resnet18_cifar", Wiring(head_norm=True, stem_activation=False)),
+        (
+            "sdbnn",
+            "resnet18",
+            Wiring(residual="bireal", activation="prelu", shortcut="pool_conv", stem_activation=False),
+        ),
+        ("recu", "resnet18_cifar", Wiring(shortcut="pool_pad", head_norm=True, stem_activation=False)),
+        ("recu", "resnet20", Wiring(residual="bireal", shortcut="pad", head_norm=True)),
+        ("recu", "resnet34", Wiring(residual="bireal", head_norm=True)),
+        ("abcnet", "resnet18", Wiring()),
+        (
+            "dybnn",
+            "resnet18",
+            Wiring(residual="bireal", activation="dynamic_rprelu", shortcut="pool_conv", stem_activation=False),
+        ),
+        ("adabin", "resnet20", Wiring(residual="bireal", activation="maxout", shortcut="pad", head_norm=True)),
+        ("adabin", "resnet18_cifar", Wiring(residual="bireal", activation="maxout", head_norm=True)),
     ],
 )
 def test_wiring(name: str, model: str, wanted: Wiring) -> None:
     assert get_method(name).wiring.resolve(model) == wanted
 
 
-@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet"])
+@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "recu"])
 def test_static_methods(name: str) -> None:
     assert get_method(name).deploys_as == "A or B"
 
 
 def test_deployment_class_of_the_others() -> None:
-    assert get_method("dorefa").deploys_as == "E"
+    for name in ("dorefa", "xucheung", "adabin"):
+        assert get_method(name).deploys_as == "E"
     assert get_method("rbnn").deploys_as == "C"
+    assert get_method("sdbnn").deploys_as == get_method("dybnn").deploys_as == "C"
     assert get_method("xnor", activation_scale=True).deploys_as == "C"
     assert get_method("rbnn", standardize_activation=False).deploys_as == "A or B"
 
 
-def test_only_reactnet_has_two_stages() -> None:
-    stages = get_method("reactnet").stages
-    assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, 1e-5), (True, True, 0.0)]
-    for name in set(RULES) - {"reactnet"}:
-        assert [(s.weights, s.activations, s.weight_decay) for s in get_method(name).stages] == [(True, True, None)]
+STAGES = {
+    "reactnet": [(False, True, 1e-5), (True, True, 0.0)],
+    "dybnn": [(False, True, 1e-5), (True, True, 0.0)],
+    "abcnet": [(False, False, None), (True, True, None)],
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_stages(name: str) -> None:
+    stages = [(stage.weights, stage.activations, stage.weight_decay) for stage in get_method(name).stages]
+    assert stages == STAGES.get(name, [(True, True, None)])
+
+
+def test_sdbnn_has_two_stages_on_imagenet() -> None:
+    stages = get_method("sdbnn", imagenet=True).stages
+    assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, None), (True, True, None)]
+
+
+def test_abcnet_from_a_checkpoint_has_one_stage_and_the_bases_asked_for() -> None:
+    method = get_method("abcnet", weight_bases=5, activation_bases=2, float_share=0.0)
+    assert len(method.stages) == 1 and method.deploys_as == "D"
+    assert (method.weight_quantizer.bases, method.activation_levels.bases) == (5, 2)

@@ -9,6 +9,12 @@ from signwise.components.wiring import ACTIVATIONS, SHORTCUTS, Wiring
 from signwise.core.errors import ConfigError
 from signwise.nn.blocks import basic_block, mobile_block, unit
 
+
+def hyper(x: Tensor, m: nn.Module) -> Tensor:
+    hidden = (x.mean((2, 3)) @ m.down.weight.T + m.down.bias).clamp(min=0)
+    return (hidden @ m.up.weight.T + m.up.bias)[:, :, None, None]
+
+
 NON_LINEAR: dict[str, Callable[[Tensor, nn.Module], Tensor]] = {
     "none": lambda x, m: x,
     "relu": lambda x, m: x.clamp(min=0),
@@ -16,6 +22,8 @@ NON_LINEAR: dict[str, Callable[[Tensor, nn.Module], Tensor]] = {
     "hardtanh": lambda x, m: x.clamp(-1, 1),
     "prelu": lambda x, m: torch.where(x >= 0, x, x * m.weight.view(-1, 1, 1)),
     "rprelu": lambda x, m: NON_LINEAR["prelu"](x + m.before.view(-1, 1, 1), m.prelu) + m.after.view(-1, 1, 1),
+    "dynamic_rprelu": lambda x, m: NON_LINEAR["prelu"](x - hyper(x, m.before), m.prelu) + hyper(x, m.after),
+    "maxout": lambda x, m: m.positive.view(-1, 1, 1) * x.clamp(min=0) - m.negative.view(-1, 1, 1) * (-x).clamp(min=0),
 }
 
 

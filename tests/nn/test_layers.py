@@ -128,6 +128,8 @@ def test_padding_counts_neither_plus_nor_minus_one() -> None:
 
 VARIANTS = {name: get_method(name) for name in list_methods()} | {
     "xnor with K": get_method("xnor", activation_scale=True),
+    "sdbnn on ImageNet": get_method("sdbnn", imagenet=True),
+    "xucheung signed": get_method("xucheung", signed=True),
     "rbnn static": get_method("rbnn", standardize_activation=False, gradient="released"),
 }
 every_method = pytest.mark.parametrize("method", VARIANTS.values(), ids=VARIANTS)
@@ -350,3 +352,29 @@ def test_hooks_on_the_binarizer_see_the_real_and_the_binary_input() -> None:
 def test_repr_names_the_method() -> None:
     text = repr(BinaryConv2d(3, 4, 3, method=get_method("irnet")))
     assert text == "BinaryConv2d(3, 4, kernel_size=(3, 3), stride=(1, 1), bias=False, method='irnet')"
+
+
+@pytest.mark.parametrize("geometry", CONVS, ids=str)
+@pytest.mark.parametrize("training", [True, False])
+def test_offsets_stand_beside_the_bases(geometry: dict[str, Any], training: bool) -> None:
+    torch.manual_seed(0)
+    layer = conv(BinaryConv2d, get_method("adabin"), geometry).train(training)
+    with torch.no_grad():
+        layer.binarizer.levels.alpha.fill_(0.6)
+        layer.binarizer.levels.beta.fill_(-0.3)
+        a, w = torch.randn(2, geometry["channels"][0], 7, 6), layer.weight
+        mean, std = w.mean((1, 2, 3), True), w.std((1, 2, 3), correction=0, keepdim=True)
+        x = 0.6 * (torch.where(a >= -0.3, 1.0, -1.0) - 0.3)
+        whole = torch.where(w >= mean, std, -std) + mean
+        options = (layer.stride, layer.padding, layer.dilation, layer.groups)
+        assert torch.allclose(layer(a), nn.functional.conv2d(x, whole, layer.bias, *options), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (2, 4, 7), (7,)])
+def test_offsets_of_a_dense_layer(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    layer = BinaryLinear(7, 3, method=get_method("adabin"))
+    with torch.no_grad():
+        layer.binarizer.levels.beta.fill_(0.4)
+        a = torch.randn(shape)
+        assert torch.allclose(layer.train()(a), layer.eval()(a), atol=1e-6)

@@ -104,7 +104,8 @@ def summarize(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summ
     4 bytes for all else, batch norms, thresholds and learnt scales included, running statistics and derived scales
     not (they fold into the affine of the norm).
     Operations: multiply-adds of convolutions and dense layers, counted once each; binary, M N times, where weights and
-    activations are both binary, else float. Norms, activations, pools and dynamic thresholds are not counted.
+    activations are both binary, else float, as are those of a network that computes thresholds. Norms, activations and
+    pools are not counted.
     OPs = binary MACs / 64 + float MACs.
     One forward pass of zeros in evaluation mode without gradients; modes are restored, no state changes.
 
@@ -157,12 +158,14 @@ def _row(name: str, module: nn.Module, shape: tuple[int, ...], macs: int, seen: 
     seen.update(own)
     parameters = sum(own.values())
     weight_bits = activation_bits = FLOAT_BITS
+    extra = 0
     bits = FLOAT_BITS * parameters
     if isinstance(module, BinaryLayer) and module.binary_weights:
         weight_bits = module.method.weight_quantizer.bases
         bits -= (FLOAT_BITS - weight_bits) * own.get(id(module.weight), 0)
     if isinstance(module, BinaryLayer) and module.binary_activations:
         activation_bits = module.method.activation_levels.bases
+        extra = module.binarizer.macs() if macs else 0
     binary = FLOAT_BITS not in (weight_bits, activation_bits)
     return LayerCost(
         name=name,
@@ -174,7 +177,7 @@ def _row(name: str, module: nn.Module, shape: tuple[int, ...], macs: int, seen: 
         packed_bytes=-(-bits // 8),
         float_bytes=FLOAT_BITS // 8 * parameters,
         binary_macs=macs * weight_bits * activation_bits if binary else 0,
-        float_macs=0 if binary else macs,
+        float_macs=extra + (0 if binary else macs),
     )
 
 

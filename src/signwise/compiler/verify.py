@@ -116,7 +116,7 @@ class _Products(torch.fx.Interpreter):
         """Input and result of the convolution that became ``node``; the result as integers of a weight of -1 and +1."""
         bits = node.consts["weight"]
         for source, x, weight, out in self.seen:
-            if source == node.source and np.array_equal(np.sign(weight).reshape(bits.shape), bits):
+            if source == node.source and np.array_equal(np.sign(weight).ravel(), bits.ravel()):
                 factor = np.abs(weight).reshape(len(weight), -1)[:, :1]
                 return x, out.reshape(len(out), len(weight), -1) / factor
         raise PlanError(f"verify: {node.source} has no convolution with the weights of the compiled one")

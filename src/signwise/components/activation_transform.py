@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from signwise.components.part import Part, Site, State
+from signwise.components.part import Part, Site, State, one_of
+from signwise.core.errors import ConfigError
 
 
 class ActivationTransform(Part):
@@ -14,6 +16,10 @@ class ActivationTransform(Part):
 
     def __call__(self, a: Tensor, state: State) -> Tensor:
         raise NotImplementedError
+
+    def macs(self, state: State) -> int:
+        """Real multiply-adds for one sample, element-wise work not counted."""
+        return 0
 
 
 @dataclass(frozen=True)
@@ -58,3 +64,61 @@ class StandardizeSample(ActivationTransform):
         dims = tuple(range(1, a.dim()))
         std, mean = torch.std_mean(a, dim=dims, keepdim=True)
         return (a - mean) / torch.where(std > 0, std, 1.0)
+
+
+@dataclass(frozen=True)
+class ScaleSample(ActivationTransform):
+    """In training, a / std per sample over all of C, H, W (unbiased), for the sake of the derivative alone.
+
+    The sign does not see a positive factor, so evaluation leaves it out. Zero std divides by one, and a sample of one
+    single value is left as it is. Deploys as: nothing. (ReCU's code.)
+    """
+
+    def __call__(self, a: Tensor, state: State) -> Tensor:
+        if not state.training or a[0].numel() == 1:
+            return a
+        std = a.std(dim=tuple(range(1, a.dim())), keepdim=True)
+        return a / torch.where(std > 0, std, 1.0)
+
+
+@dataclass(frozen=True)
+class SqueezeShift(ActivationTransform):
+    """A shift per sample and channel from a small network on the layer's own input: a + h(z), z = mean over H, W.
+
+    h(z) = f(U relu(V z) + c), V (C/reduction, C), U (C, C/reduction); at least one hidden unit.
+    ``squash="sigmoid"``  f = sigmoid: the shift lies in (0, 1) (SD-BNN);
+    ``squash="none"``     f = identity, and U starts at 0: as :class:`Shift` at first.
+    c starts at 0, V and U as dense layers of PyTorch do. A dense layer's input is z itself.
+    Deploys as: a mean of each channel and 2 C^2 / reduction multiply-adds before the first comparison (class C).
+    """
+
+    dynamic: ClassVar[bool] = True
+    reduction: int = 16
+    squash: str = "sigmoid"
+
+    def __post_init__(self) -> None:
+        one_of(self, "squash", ("sigmoid", "none"))
+        if self.reduction < 1:
+            raise ConfigError(f"SqueezeShift(reduction={self.reduction}); allowed: 1 or more")
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        channels = site.in_channels
+        hidden = max(channels // self.reduction, 1)
+        dtype = site.weight.dtype
+        down = nn.Linear(channels, hidden, bias=False, dtype=dtype).weight.detach()
+        up = nn.Linear(hidden, channels, bias=False, dtype=dtype).weight.detach()
+        return {
+            "down": down,
+            "up": up if self.squash == "sigmoid" else torch.zeros_like(up),
+            "bias": site.per_channel(),
+        }
+
+    def __call__(self, a: Tensor, state: State) -> Tensor:
+        places = tuple(range(1 - state.bias.dim(), 0))
+        z = a.mean(dim=places, dtype=state.down.dtype) if places else a.to(state.down.dtype)
+        h = F.linear(F.linear(z, state.down).relu(), state.up)
+        shift = h.reshape(h.shape + (1,) * len(places)) + state.bias
+        return a + (shift.sigmoid() if self.squash == "sigmoid" else shift)
+
+    def macs(self, state: State) -> int:
+        return state.down.numel() + state.up.numel()

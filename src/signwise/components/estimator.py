@@ -66,6 +66,22 @@ class Polynomial(Estimator):
 
 
 @dataclass(frozen=True)
+class LongTail(Estimator):
+    """Steep centre, flat tails: d sign(x)/dx := max(2 - 4|x|, 0.4) for |x| <= 1, 0 outside. (Xu and Cheung 2019.)
+
+    The two pieces meet at |x| = 0.4.
+
+    >>> LongTail().gradient(torch.tensor([-1.5, -1.0, 0.0, 0.25]), torch.ones(4))
+    tensor([0.0000, 0.4000, 2.0000, 1.0000])
+    """
+
+    def gradient(self, x: Tensor, g: Tensor, *coefficients: Tensor) -> Tensor:
+        size = x.abs()
+        inside = torch.le(size, 1.0, out=torch.empty_like(x))
+        return size.mul_(-4.0).add_(2.0).clamp_min_(0.4).mul_(inside).mul_(g)
+
+
+@dataclass(frozen=True)
 class _Decaying(Estimator):
     """Shared schedule of the error decay estimators (IR-Net, section 3.3).
 

@@ -1,6 +1,8 @@
 """A binarization method as one value: which part stands in each slot of the layer equation.
 
-out = sum_m sum_n  s_m b_n conv(A_n, B_m)          m = 1..M weight bases, n = 1..N activation bases
+out = conv(sum_n b_n A_n + c, sum_m s_m B_m + o)
+    = sum_m sum_n  s_m b_n conv(A_n, B_m)          m = 1..M weight bases, n = 1..N activation bases
+      + what the constants c and o add: 0 for most methods
 
 W -> weight_transform* -> w -> weight_quantizer (weight_estimator) -> B_m,   weight_scale -> s_m
 a -> activation_transform* -> activation_levels (activation_estimator) -> A_n, b_n
@@ -67,12 +69,12 @@ class Method(Part):
 
     @property
     def deploys_as(self) -> str:
-        """Deployment class: A or (behind a real shortcut) B static threshold, C dynamic, D several bases, E {0, 1}."""
+        """Deployment class: A or (behind a real shortcut) B static, C dynamic, D several bases, E uneven levels."""
         if any(part.dynamic for part in self.activation_transform) or self.activation_map is not None:
             return "C"
         if self.weight_quantizer.bases * self.activation_levels.bases > 1:
             return "D"
-        if isinstance(self.activation_levels, TwoLevels) and self.activation_levels.low == 0:
+        if not (self.activation_levels.symmetric and self.weight_scale.symmetric):
             return "E"
         return "A or B"
 

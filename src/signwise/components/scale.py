@@ -4,7 +4,7 @@ The deployed output is s * p with p the integer dot product, so the scale always
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,12 @@ class Scale(Part):
     def attach(self, bits: Tensor, scale: Tensor) -> Tensor:
         """The effective weight s B of the training forward, with the gradient rule of this scale."""
         return bits * scale
+
+    symmetric: ClassVar[bool] = True  #: False where there is an offset
+
+    def offset(self, w: Tensor) -> Tensor | None:
+        """The constant o, (O, 1, 1, 1), that stands beside the bases in every weight of a filter; None for 0."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -83,14 +89,53 @@ class PowerOfTwo(Scale):
 
 @dataclass(frozen=True)
 class LearnedScale(Scale):
-    """Learnt factor per filter, started at mean |W| of the initial latent weight; plain product rule. (RBNN.)
+    """Learnt factor per filter; plain product rule.
 
+    ``start="mean_abs"``  at mean |W| of the initial latent weight (RBNN);
+    ``start="uniform"``   drawn from [0, 1) (ReCU).
     Unconstrained: a negative s flips the direction of the deployed threshold.
     """
 
+    start: str = "mean_abs"
+
+    def __post_init__(self) -> None:
+        one_of(self, "start", ("mean_abs", "uniform"))
+
     def parameters(self, site: Site) -> dict[str, Tensor]:
-        w = site.weight.detach()
-        return {"scale": site.per_filter(w.abs().flatten(1).mean(1))}
+        mean = site.weight.detach().abs().flatten(1).mean(1)
+        return {"scale": site.per_filter(torch.rand_like(mean) if self.start == "uniform" else mean)}
 
     def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
         return (state.scale,) * len(bits)
+
+
+@dataclass(frozen=True)
+class MeanStd(Scale):
+    """The two values that match a filter's mean and variance: s = std (divisor n), offset o = mean.
+
+    Backward: autograd, through both. Deploys as: s folds into the following affine; o times the sum over the input's
+    window, which all filters share. (AdaBin, section 3.2.)
+    """
+
+    symmetric: ClassVar[bool] = False
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        return (torch.std(w, dim=tuple(range(1, w.dim())), correction=0, keepdim=True),) * len(bits)
+
+    def offset(self, w: Tensor) -> Tensor | None:
+        return w.mean(dim=tuple(range(1, w.dim())), keepdim=True)
+
+
+@dataclass(frozen=True)
+class LeastSquares(Scale):
+    """The factors that bring the bases closest to the weight: s = argmin || W - sum_m s_m B_m ||^2, M for the layer.
+
+    Solved at every forward, constant in the backward pass: dL/dB_m = s_m g. Of bases that are equal, or opposite, each
+    takes the same share, the solution of least norm. A factor may be negative. (ABC-Net, section 3.1.)
+    """
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        bases = torch.stack([b.detach().flatten() for b in bits])
+        gram, target = bases @ bases.T / bases.shape[1], bases @ w.detach().flatten() / bases.shape[1]
+        factors = torch.linalg.pinv(gram, rtol=1e-5, hermitian=True) @ target
+        return tuple(factors.reshape(-1, *(1,) * w.dim()))

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from signwise.components.part import Part, Site, State, one_of
 from signwise.components.sign import hard_sign
+from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
 
 
@@ -28,19 +29,68 @@ def _filter_dims(w: Tensor) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Standardize(WeightTransform):
-    """Zero mean and unit (unbiased) standard deviation per filter: w = (W - mean) / std.
+    """Zero mean and one (unbiased) standard deviation per filter: w = deviation (W - mean) / std.
 
     Backward: autograd, through mean and std. The released code has no guard, so that a constant filter gives
     NaN; here a zero std divides by one, and a filter of one single weight is left as it is.
-    Deploys as: nothing (constant bits). (IR-Net, section 3.2, "Libra parameter binarization".)
+    Deploys as: nothing (constant bits). (IR-Net, section 3.2, "Libra parameter binarization"; ReCU: 2 sqrt(2).)
     """
+
+    deviation: float = 1.0
 
     def __call__(self, w: Tensor, state: State) -> Tensor:
         n = w[0].numel()
         if n == 1:
             return w
         # Layer normalisation divides by the biased std; its fused kernels take half the time of std_mean and div.
-        return F.layer_norm(w, w.shape[1:], eps=1e-20) * math.sqrt((n - 1) / n)
+        return F.layer_norm(w, w.shape[1:], eps=1e-20) * (self.deviation * math.sqrt((n - 1) / n))
+
+
+@dataclass(frozen=True)
+class ShiftByMean(WeightTransform):
+    """Shift by a learnt share of the filter's mean: w = W + factor sigmoid(p) mean(W), p per filter, started at 0.
+
+    Backward: dL/dW = dL/dw, the mean constant; p by the chain rule. The factor of 0.01 makes the shift tiny beside the
+    weights, in the released code as here. Deploys as: nothing (constant bits). (SD-BNN, weight self-distribution.)
+    """
+
+    factor: float = 0.01
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        return {"share": site.per_filter(site.weight.new_zeros(len(site.weight)))}
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        mean = w.detach().mean(dim=_filter_dims(w), keepdim=True)
+        return w + self.factor * mean * state.share.sigmoid()
+
+
+@dataclass(frozen=True)
+class ClampTails(WeightTransform):
+    """Pull the tails in: w = clamp(W, -Q, Q), Q = -mean|W| ln(2 - 2 tau), the tau quantile of a Laplace distribution.
+
+    The mean is over the whole layer. tau rises from ``start`` to ``stop`` over the epochs, slowly at first:
+    tau(e) = start + (stop - start) (exp(e/E) - 1) / (exp(1) - 1).
+    Backward: dL/dW = 1[|W| <= Q] dL/dw, Q constant; so a weight in the tail waits for the others of its filter.
+    Deploys as: nothing (constant bits). (ReCU, sections 3.2 and 3.4.)
+    """
+
+    start: float = 0.85
+    stop: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not 0.5 < self.start <= self.stop < 1:
+            raise ConfigError(f"ClampTails(start={self.start}, stop={self.stop}); needs 0.5 < start <= stop < 1")
+
+    def buffers(self, site: Site) -> dict[str, Tensor]:
+        return {"tau": torch.tensor(self.start)}
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        bound = -w.detach().abs().mean() * (2 - 2 * state.tau).log()
+        return w.clamp(-bound, bound)
+
+    def advance(self, state: State, weight: Tensor | None, progress: Progress) -> None:
+        share = math.expm1(progress.fraction) / math.expm1(1.0)
+        state.tau.fill_(self.start + (self.stop - self.start) * share)
 
 
 def _square_factors(n: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from signwise.core.errors import ConfigError
 from signwise.core.registry import suggestion
 
 RESIDUALS = ("normal", "bireal")
-ACTIVATIONS = ("none", "relu", "clip", "hardtanh", "prelu", "rprelu")
+ACTIVATIONS = ("none", "relu", "clip", "hardtanh", "prelu", "rprelu", "dynamic_rprelu", "maxout")
 SHORTCUTS = ("pad", "conv", "binary_conv", "pool_conv", "pool_pad", "pool_duplicate")
 
 
@@ -19,7 +19,8 @@ class Wiring(Part):
     residual     ``normal``: one shortcut around two convolutions; ``bireal``: one around every convolution
     activation   after the residual add (and between the two convolutions of a normal block):
                  ``none``, ``relu``, ``clip`` (to [0, 1]), ``hardtanh`` (to [-1, 1]), ``prelu`` (a slope per channel),
-                 ``rprelu`` (ReActNet: PReLU between two learnt shifts)
+                 ``rprelu`` (ReActNet: PReLU between two learnt shifts), ``dynamic_rprelu`` (DyBNN: its shifts from a
+                 small network on the sample), ``maxout`` (AdaBin: two learnt slopes)
     shortcut     where the shape changes: ``pad`` (option A: subsample, zero-pad the channels), ``conv`` (real 1x1,
                  stride 2, norm), ``binary_conv`` (the same, binarized), ``pool_conv`` (2x2 average pool, real 1x1,
                  norm), ``pool_pad`` (average pool, zero-pad the channels), ``pool_duplicate`` (average pool, channels

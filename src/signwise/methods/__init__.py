@@ -18,8 +18,8 @@ for _module in pkgutil.iter_modules(__path__):
 def list_methods(pattern: str = "*") -> list[str]:
     """Names of the methods that match a shell pattern.
 
-    >>> list_methods("*net")
-    ['irnet', 'reactnet']
+    >>> list_methods("reac*")
+    ['reactnet']
     """
     return METHODS.names(pattern)
 

@@ -16,7 +16,8 @@ from signwise.core.errors import ConversionError
 from signwise.core.progress import Progress
 
 P = TypeVar("P", bound=Part)
-Terms = tuple[tuple[Tensor, Tensor | None], ...]
+Term = tuple[Tensor, Tensor | None]
+Terms = tuple[Term, ...]
 
 
 def _full_precision(like: Tensor) -> AbstractContextManager[Any]:
@@ -46,21 +47,32 @@ class InputBinarizer(nn.Module):
         self.method.activation_levels.advance(self.levels, None, progress)
         self.method.activation_estimator.advance(self.estimator, None, progress)
 
+    def macs(self) -> int:
+        """Real multiply-adds for one sample before the first comparison."""
+        return sum(part.macs(state) for part, state in _paired(self.method.activation_transform, self.transform))
+
     def forward(self, a: Tensor) -> Terms:
         """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
         method = self.method
-        for part, state in _paired(method.activation_transform, self.transform):
-            a = part(a, state)
+        with _full_precision(a):
+            for part, state in _paired(method.activation_transform, self.transform):
+                a = part(a, state)
         coefficients = method.activation_estimator.coefficients(self.estimator)
         levels = method.activation_levels(a, method.activation_estimator, coefficients, self.levels)
         return tuple(zip(levels, method.activation_levels.factors(self.levels), strict=True))
+
+    def offset(self) -> Tensor | None:
+        """The constant c that stands beside the bases, or None for 0."""
+        return self.method.activation_levels.offset(self.levels)
 
 
 class BinaryLayer(nn.Module):
     """Mixin of the binary layers, placed before the float layer whose geometry it keeps.
 
-    Forward (evaluation): out = sum_mn s_m b_n conv(A_n, B_m) + bias, each convolution an exact integer.
-    Forward (training): conv(sum_n b_n A_n, sum_m s_m B_m) + bias, the same value up to float rounding, one convolution.
+    Forward (evaluation): out = sum_mn s_m b_n conv(A_n, B_m) + bias, each convolution an exact integer; with offsets
+    o and c, + sum_n o b_n conv(A_n, 1) + c conv(1, sum_m s_m B_m + o).
+    Forward (training): conv(sum_n b_n A_n + c, sum_m s_m B_m + o) + bias, the same value up to float rounding, one
+    convolution.
     Backward: autograd, with the method's estimators at the two signs.
     Padding: zeros, added after binarization, so that a padded tap counts neither +1 nor -1.
     """
@@ -140,28 +152,55 @@ class BinaryLayer(nn.Module):
             bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
             return tuple(zip(bits, method.weight_scale(w, bits, self.weight_scale), strict=True))
 
+    def weight_offset(self) -> Tensor | None:
+        """The constant o of each filter beside its bases, (O, 1, ...), or None for 0."""
+        if not self.binary_weights:
+            return None
+        with _full_precision(self.weight):
+            return self.method.weight_scale.offset(self.transformed_weight())
+
     def forward(self, a: Tensor) -> Tensor:
         activations = self.binarizer(a) if self.binary_activations else ((a, None),)
         weights = self.weight_terms() if self.binary_weights else ((self.weight, None),)
-        out = (self._train_forward if self.training else self._eval_forward)(activations, weights)
+        c, o = self.binarizer.offset() if self.binary_activations else None, self.weight_offset()
+        if self.training:
+            out = self._apply_op(self._input(activations, c), self._weight(weights, o))
+        else:
+            out = self._eval_forward(activations, weights, c, o)
         if self.method.activation_map is not None and self.binary_activations:
             out = out * self.method.activation_map(a, self._box_mean)
         return out if self.bias is None else out + self._per_output(self.bias)
 
-    def _train_forward(self, activations: Terms, weights: Terms) -> Tensor:
-        attach = self.method.weight_scale.attach
+    def _input(self, activations: Terms, offset: Tensor | None) -> Tensor:
+        """sum_n b_n A_n + c."""
         x = reduce(add, (level if factor is None else level * factor for level, factor in activations))
+        return x if offset is None else x + offset
+
+    def _weight(self, weights: Terms, offset: Tensor | None) -> Tensor:
+        """sum_m s_m B_m + o."""
+        attach = self.method.weight_scale.attach
         w = reduce(add, (bits if scale is None else attach(bits, scale) for bits, scale in weights))
-        return self._apply_op(x, w)
+        return w if offset is None else w + offset
 
-    def _eval_forward(self, activations: Terms, weights: Terms) -> Tensor:
-        def product(level: Tensor, factor: Tensor | None, bits: Tensor, scale: Tensor | None) -> Tensor:
-            out = self._apply_op(level.to(bits.dtype), bits)
-            out = out if scale is None else out * self._per_output(scale)
-            return out if factor is None else out * factor
-
+    def _eval_forward(self, activations: Terms, weights: Terms, c: Tensor | None, o: Tensor | None) -> Tensor:
         with _full_precision(self.weight):
-            return reduce(add, (product(*a, *w) for a in activations for w in weights))
+            products = [self._product(a, w) for a in activations for w in weights]
+            bits, _ = weights[0]
+            if o is not None:  # sums over the window: one filter of ones does for all, unless each sees other channels
+                filters = 1 if getattr(self, "groups", 1) == 1 else len(bits)
+                ones = bits.new_ones(filters, *bits.shape[1:])
+                products += [self._product(a, (ones, o)) for a in activations]
+            if c is not None:
+                level, _ = activations[0]
+                ones = bits.new_ones(level.shape[-self.spatial - 1 :])
+                products.append(c * self._apply_op(ones, self._weight(weights, o)))
+            return reduce(add, products)
+
+    def _product(self, activation: Term, weight: Term) -> Tensor:
+        (level, factor), (bits, scale) = activation, weight
+        out = self._apply_op(level.to(bits.dtype), bits)
+        out = out if scale is None else out * self._per_output(scale)
+        return out if factor is None else out * factor
 
     def _per_output(self, value: Tensor) -> Tensor:
         return value.reshape(-1, *(1,) * self.spatial)

@@ -7,10 +7,21 @@ from signwise.objectives.base import Objective, Setting, Step
 from signwise.objectives.contrastive_mi import ContrastiveMI
 from signwise.objectives.contrastive_teacher import ContrastiveTeacher
 from signwise.objectives.distillation import Distillation
+from signwise.objectives.scale_decay import ScaleDecay
 
 OBJECTIVES: Registry[Callable[..., Objective]] = Registry("objective")
 OBJECTIVES.add("contrastive_mi", ContrastiveMI)
 OBJECTIVES.add("contrastive_teacher", ContrastiveTeacher)
 OBJECTIVES.add("distillation", Distillation)
+OBJECTIVES.add("scale_decay", ScaleDecay)
 
-__all__ = ["OBJECTIVES", "ContrastiveMI", "ContrastiveTeacher", "Distillation", "Objective", "Setting", "Step"]
+__all__ = [
+    "OBJECTIVES",
+    "ContrastiveMI",
+    "ContrastiveTeacher",
+    "Distillation",
+    "Objective",
+    "ScaleDecay",
+    "Setting",
+    "Step",
+]
