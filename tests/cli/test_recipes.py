@@ -16,6 +16,7 @@ TEACHERS = {
     "cifar100/resnet18_cmim": "contrastive_teacher",
     "imagenet/resnet18_reactnet": "distillation",
     "imagenet/resnet18_sdbnn": "distillation",
+    "imagenet/resnet18_rbonn": "distillation",
     "imagenet/reactnet_a_reactnet": "distillation",
 }
 
