@@ -11,7 +11,16 @@ from torch import Tensor
 
 from signwise.components.estimator import Identity, Window
 from signwise.components.part import Site, State
-from signwise.components.scale import LearnedScale, LeastSquares, MeanAbs, MeanStd, NoScale, PowerOfTwo, Scale
+from signwise.components.scale import (
+    LearnedMagnitude,
+    LearnedScale,
+    LeastSquares,
+    MeanAbs,
+    MeanStd,
+    NoScale,
+    PowerOfTwo,
+    Scale,
+)
 from signwise.components.sign import hard_sign, sign
 from signwise.core.errors import ConfigError
 
@@ -173,9 +182,36 @@ def test_learned_scale_product_rule() -> None:
     assert state.scale.grad.flatten().tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("gradient", ["exact", "released"])
+@pytest.mark.parametrize("factor", [0.02, 1.0])
+def test_learned_magnitude(gradient: str, factor: float) -> None:
+    torch.manual_seed(0)
+    w = WEIGHT.clone().requires_grad_()
+    part = LearnedMagnitude(factor, gradient)
+    state = state_of(part, w)
+    assert state_of(part, torch.zeros(4000, 2)).scale.std().item() == pytest.approx(1.0, abs=0.05)
+    with torch.no_grad():
+        state.scale.copy_(torch.tensor([[-2.0], [0.5]]))
+    bits = sign(w, Identity())
+    (s,) = part(w, (bits,), state)
+    assert s is not None
+    effective = part.attach(bits, s)
+    effective.backward(GRADIENT)
+    assert w.grad is not None
+    for o, magnitude in enumerate([2.0, 0.5]):
+        row, g = WEIGHT[o].tolist(), GRADIENT[o].tolist()
+        assert effective[o].tolist() == pytest.approx([factor * magnitude * math.copysign(1.0, v) for v in row])
+        assert w.grad[o].tolist() == pytest.approx([magnitude * v for v in g])
+        along = [v if gradient == "released" else math.copysign(1.0, v) for v in row]
+        wanted = math.fsum(a * b for a, b in zip(g, along, strict=True)) * (-1.0 if o == 0 else 1.0)
+        assert state.scale.grad[o].item() == pytest.approx(wanted)
+    (s,) = part(w, (bits,), state.eval())
+    assert s is not None and s.flatten().tolist() == pytest.approx([2 * factor, 0.5 * factor])
+
+
 def test_one_scale_for_each_basis() -> None:
     w = torch.randn(2, 3)
-    for part in (MeanAbs(), PowerOfTwo(), LearnedScale()):
+    for part in (MeanAbs(), PowerOfTwo(), LearnedScale(), LearnedMagnitude(gradient="released")):
         assert len(part(w, (w, w, w), state_of(part, w))) == 3
 
 
@@ -184,6 +220,8 @@ def test_words_are_checked() -> None:
         MeanAbs(per="filters")
     with pytest.raises(ConfigError, match=r"MeanAbs\(gradient='zzz'\); known: constant, exact, straight"):
         MeanAbs(gradient="zzz")
+    with pytest.raises(ConfigError, match=r"LearnedMagnitude\(gradient='zzz'\); known: exact, released"):
+        LearnedMagnitude(gradient="zzz")
 
 
 @pytest.mark.parametrize("shape", SHAPES)

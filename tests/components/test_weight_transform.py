@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from signwise.components.part import Site, State
-from signwise.components.weight_transform import ClampTails, Rotate, ShiftByMean, Standardize, WeightTransform
+from signwise.components.weight_transform import (
+    Backtrack,
+    ClampTails,
+    Rotate,
+    ShiftByMean,
+    Standardize,
+    WeightTransform,
+)
 from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
 
@@ -256,3 +263,75 @@ def test_gradient_of_rho(gradient: str) -> None:
 def test_gradient_mode_is_checked() -> None:
     with pytest.raises(ConfigError, match=r"Rotate\(gradient='thru'\); did you mean 'through'\?"):
         Rotate(gradient="thru")
+
+
+SCALES = torch.tensor([0.5, 0.3, 0.9, 0.1, 0.7]).reshape(5, 1, 1)  # the smallest two: filters 1 and 3
+
+
+def remembered(select: str = "smallest") -> tuple[Tensor, Tensor, State, Backtrack]:
+    torch.manual_seed(0)
+    w, gradient = torch.randn(5, 2, 3, requires_grad=True), torch.randn(5, 2, 3)
+    part = Backtrack(select=select)
+    state = state_of(part, w)
+    part.after_step(state, gradient, lambda: (SCALES,))
+    return w, gradient, state, part
+
+
+def test_backtracking_of_the_filters_with_small_scales() -> None:
+    w, gradient, state, part = remembered()
+    assert state.rate.flatten().tolist() == pytest.approx([0.2] * 5)
+    out, g = part(w, state), torch.randn(5, 2, 3)
+    for o in range(5):
+        step = 0.2 * gradient[o] if o in (1, 3) else torch.zeros(2, 3)
+        assert torch.allclose(out[o], w[o] - step)
+    out.backward(g)
+    assert w.grad is not None and torch.equal(w.grad, g)
+    wanted = [-(g[o] * gradient[o]).sum().item() if o in (1, 3) else 0.0 for o in range(5)]
+    assert state.rate.grad.flatten().tolist() == pytest.approx(wanted, rel=1e-5)
+    assert part(w, state.eval()) is w
+
+
+def test_the_index_trap_of_backtracking() -> None:
+    """The indices that sort, 2 4 0 1 3 for these scales, read as if place o held the rank of filter o."""
+    _, gradient, state, _ = remembered("released")
+    falling = sorted(range(5), key=lambda o: -SCALES[o].item())
+    assert falling == [2, 4, 0, 1, 3]
+    chosen = [place for place, index in enumerate(falling) if index >= 3]
+    assert chosen == [1, 4]
+    for o in range(5):
+        assert torch.equal(state.correction[o], gradient[o] if o in chosen else torch.zeros(2, 3))
+
+
+@given(st.permutations(range(10)))
+@settings(max_examples=20, deadline=None)
+def test_selections_have_the_same_size_and_seldom_agree(order: list[int]) -> None:
+    scales = torch.tensor([float(v) for v in order]).reshape(10, 1)
+    chosen = {}
+    for select in ("smallest", "released"):
+        part = Backtrack(select=select)
+        state = state_of(part, torch.zeros(10, 1))
+        part.after_step(state, torch.ones(10, 1), lambda: (scales,))
+        chosen[select] = state.correction.flatten().nonzero().flatten().tolist()
+    assert chosen["smallest"] == [o for o in range(10) if order[o] < 4]
+    falling = sorted(range(10), key=lambda o: -order[o])
+    assert chosen["released"] == [place for place in range(10) if falling[place] >= 6]
+
+
+def test_backtracking_without_a_gradient_or_a_scale() -> None:
+    part = Backtrack()
+    state = state_of(part, torch.zeros(3, 2))
+    part.after_step(state, None, lambda: (None,))
+    assert not state.correction.any()
+    with pytest.raises(
+        ConfigError, match=r"Backtrack chooses filters by their scale and found none; allowed: a method"
+    ):
+        part.after_step(state, torch.ones(3, 2), lambda: (None,))
+    part.after_step(state, torch.ones(3, 2), lambda: (torch.ones(1, 1),))
+    assert state.correction.any(dim=1).sum() == 1
+
+
+def test_options_of_backtracking_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"Backtrack\(select='none'\); known: released, smallest"):
+        Backtrack(select="none")
+    with pytest.raises(ConfigError, match=r"Backtrack\(share=0\); allowed: above 0, at most 1"):
+        Backtrack(share=0)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import signwise
 from signwise.core.progress import Progress
-from signwise.nn.layers import advance_, binary_layers, project_
+from signwise.nn.layers import advance_, after_step_, binary_layers
 from signwise.objectives import ContrastiveMI, Setting, Step
 
 COUNT = 16
@@ -51,7 +51,7 @@ def test_a_short_training_lowers_both_losses(method: str) -> None:
         terms = nn.functional.cross_entropy(logits, labels), objective(step)
         torch.stack(terms).sum().backward()
         optimizer.step()
-        project_(net)
+        after_step_(net)
         losses.append([term.item() for term in terms])
     (label_before, contrast_before), (label_after, contrast_after) = losses[0], losses[-1]
     assert label_after < 0.9 * label_before and contrast_after < 0.9 * contrast_before

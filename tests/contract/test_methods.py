@@ -17,7 +17,7 @@ from signwise.convert import Report, binarize_, layer_methods, restore_methods_
 from signwise.core.progress import Progress
 from signwise.methods import get_method, list_methods
 from signwise.models import create_from_config, create_model
-from signwise.nn.layers import BinaryConv2d, BinaryLayer, advance_, binary_layers, project_, set_stage_
+from signwise.nn.layers import BinaryConv2d, BinaryLayer, advance_, after_step_, binary_layers, set_stage_
 
 MODELS = ["mlp_tiny", "vgg_small_tiny", "resnet20_tiny", "resnet18_cifar_tiny", "resnet18_tiny", "reactnet_a_tiny"]
 
@@ -94,6 +94,11 @@ RULES: dict[str, Rule] = {
         lambda w, _: mean_abs(w),
     ),
     "irnet": (lambda a, _: at_least(a, 0), lambda w, _: standard(w), lambda w, _: power_of_two(w)),
+    "rbonn": (
+        lambda a, layer: at_least(a, -layer.binarizer.transform[0].shift),
+        lambda w, _: w,
+        lambda _, layer: 0.02 * layer.weight_scale.scale.abs().flatten(),
+    ),
     "recu": (
         lambda a, _: at_least(a, 0),
         lambda w, _: standard(w),
@@ -255,7 +260,7 @@ def test_training_steps_stay_finite_and_change_the_weights(name: str, model_name
         optimizer.zero_grad()
         loss_of(model.train()).backward()
         optimizer.step()
-        project_(model)
+        after_step_(model)
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
     assert model.eval()(images()).isfinite().all()
     for old, layer in zip(before, binary_layers(model).values(), strict=True):

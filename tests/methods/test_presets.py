@@ -112,6 +112,14 @@ def sdbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(a + shift, tanh_slope(T_IRNET)) @ surrogate(w, tanh_slope(T_IRNET)).T
 
 
+def rbonn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    state, magnitude = layer.weight_transform[0], layer.weight_scale.scale.detach().abs()
+    if layer.training:
+        w = w - state.rate.detach() * state.correction
+    scaled = magnitude * surrogate(w, ones)
+    return surrogate(a + layer.binarizer.transform[0].shift.detach(), triangle) @ straight(scaled, torch.tensor(0.02)).T
+
+
 def xucheung(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     beta, alpha = layer.binarizer.levels.factor.detach(), layer.weight_scale.scale.detach()
     ones = (surrogate(a + layer.binarizer.transform[0].shift.detach(), long_tail) + 1) / 2
@@ -159,6 +167,7 @@ RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet
     "rbnn": rbnn,
     "xucheung": xucheung,
     "recu": recu,
+    "rbonn": rbonn,
     "sdbnn": sdbnn,
     "adabin": adabin,
     "abcnet": abcnet,
@@ -176,7 +185,9 @@ def test_layer_rule(name: str, training: bool) -> None:
         for parameter in (*layer.binarizer.parameters(), *layer.weight_transform.parameters()):
             parameter.add_(torch.randn_like(parameter) * 0.3)
     layer.advance_(Progress(5, 8))
-    layer.project_()
+    layer.weight.grad = torch.randn_like(layer.weight)
+    layer.after_step_()
+    layer.weight.grad = None
     layer.train(training)
     a = (torch.randn(6, 12, dtype=torch.float64) * 1.2).requires_grad_()
     g = torch.randn(6, 5, dtype=torch.float64)
@@ -272,7 +283,7 @@ def test_wiring(name: str, model: str, wanted: Wiring) -> None:
     assert get_method(name).wiring.resolve(model) == wanted
 
 
-@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "recu"])
+@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "recu", "rbonn"])
 def test_static_methods(name: str) -> None:
     assert get_method(name).deploys_as == "A or B"
 
@@ -289,6 +300,7 @@ def test_deployment_class_of_the_others() -> None:
 STAGES = {
     "reactnet": [(False, True, 1e-5), (True, True, 0.0)],
     "dybnn": [(False, True, 1e-5), (True, True, 0.0)],
+    "rbonn": [(False, True, 1e-5), (True, True, 0.0)],
     "abcnet": [(False, False, None), (True, True, None)],
 }
 

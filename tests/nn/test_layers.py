@@ -18,8 +18,8 @@ from signwise.nn.layers import (
     BinaryLayer,
     BinaryLinear,
     advance_,
+    after_step_,
     binary_layers,
-    project_,
     set_stage_,
 )
 
@@ -128,6 +128,7 @@ def test_padding_counts_neither_plus_nor_minus_one() -> None:
 
 VARIANTS = {name: get_method(name) for name in list_methods()} | {
     "xnor with K": get_method("xnor", activation_scale=True),
+    "rbonn released": get_method("rbonn", select="released", gradient="released"),
     "sdbnn on ImageNet": get_method("sdbnn", imagenet=True),
     "xucheung signed": get_method("xucheung", signed=True),
     "rbnn static": get_method("rbnn", standardize_activation=False, gradient="released"),
@@ -315,11 +316,11 @@ def test_project_keeps_the_constraint_after_an_update() -> None:
     with torch.no_grad():
         for layer in binary_layers(model).values():
             layer.weight.mul_(50)
-    project_(model)
+    after_step_(model)
     assert all(layer.weight.abs().max() == 1 for layer in binary_layers(model).values())
     free = small_model(get_method("bireal"))
     weights = [layer.weight.clone() for layer in binary_layers(free).values()]
-    project_(free)
+    after_step_(free)
     assert all(map(torch.equal, weights, (layer.weight for layer in binary_layers(free).values())))
 
 

@@ -330,7 +330,7 @@ def test_layer_patterns_choose_layers() -> None:
 
 
 def test_the_registry_knows_the_objectives() -> None:
-    assert OBJECTIVES.names() == ["contrastive_mi", "contrastive_teacher", "distillation"]
+    assert set(OBJECTIVES.names()) >= {"contrastive_mi", "contrastive_teacher", "distillation"}
     assert OBJECTIVES["contrastive_mi"] is ContrastiveMI
 
 

@@ -139,3 +139,60 @@ class LeastSquares(Scale):
         gram, target = bases @ bases.T / bases.shape[1], bases @ w.detach().flatten() / bases.shape[1]
         factors = torch.linalg.pinv(gram, rtol=1e-5, hermitian=True) @ target
         return tuple(factors.reshape(-1, *(1,) * w.dim()))
+
+
+class _LearnedMagnitude(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, bits: Tensor, scale: Tensor, factor: float) -> Tensor:
+        ctx.save_for_backward(bits, scale)
+        ctx.factor = factor
+        return bits * scale
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        bits, scale = ctx.saved_tensors
+        g = grads[0] / ctx.factor
+        return g * scale, (g * bits).sum_to_size(scale.shape), None
+
+
+class _GradientByWeight(torch.autograd.Function):
+    """The scale for every weight; its gradient, g B there, counts as g w."""
+
+    @staticmethod
+    def forward(ctx: Any, scale: Tensor, w: Tensor, bits: Tensor) -> Tensor:
+        ctx.save_for_backward(w, bits)
+        return scale.expand_as(w).clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        w, bits = ctx.saved_tensors
+        return (grads[0] * bits * w).flatten(1).sum(1).reshape(-1, *(1,) * (w.dim() - 1)), None, None
+
+
+@dataclass(frozen=True)
+class LearnedMagnitude(Scale):
+    """s = factor |S|, S learnt per filter from N(0, 1) on; the factor is in no gradient.
+
+    Backward of W_b = s B, with g = dL/dW_b: dL/dB = |S| g, and
+    ``gradient="exact"``     dL/d|S| = sum g B;
+    ``gradient="released"``  dL/d|S| = sum g w, the code's form, with the real weight in place of its sign.
+    (RBONN.)
+    """
+
+    factor: float = 0.02
+    gradient: str = "exact"
+
+    def __post_init__(self) -> None:
+        one_of(self, "gradient", ("exact", "released"))
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        return {"scale": site.per_filter(torch.randn(len(site.weight), dtype=site.weight.dtype))}
+
+    def __call__(self, w: Tensor, bits: tuple[Tensor, ...], state: State) -> tuple[Tensor | None, ...]:
+        scale = state.scale.abs() * self.factor
+        if self.gradient == "released" and state.training:
+            return tuple(_GradientByWeight.apply(scale, w, basis) for basis in bits)
+        return (scale,) * len(bits)
+
+    def attach(self, bits: Tensor, scale: Tensor) -> Tensor:
+        return _LearnedMagnitude.apply(bits, scale, self.factor)

@@ -4,6 +4,7 @@ A method chains any number of them. All statistics are per output filter unless 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +16,19 @@ from signwise.components.sign import hard_sign
 from signwise.core.errors import ConfigError
 from signwise.core.progress import Progress
 
+Scales = tuple[Tensor | None, ...]
+
 
 class WeightTransform(Part):
     """Base: ``transform(w, state) -> w``."""
 
     def __call__(self, w: Tensor, state: State) -> Tensor:
         raise NotImplementedError
+
+    def after_step(self, state: State, gradient: Tensor | None, scales: Callable[[], Scales]) -> None:
+        """Called after every optimizer step with the latent weight's gradient and the scales as they are now; writes
+        to buffers only.
+        """
 
 
 def _filter_dims(w: Tensor) -> tuple[int, ...]:
@@ -148,3 +156,48 @@ class Rotate(WeightTransform):
             r2 = u @ vh
         state.r1.copy_(r1)
         state.r2.copy_(r2)
+
+
+@dataclass(frozen=True)
+class Backtrack(WeightTransform):
+    """Go back along the last gradient in the filters whose scale is small: w = W - u (dL/dW)_last m, in training only.
+
+    u (O, 1, 1, 1) learnt, started at ``start``; m = 1 for the ``share`` of the filters with the smallest scales
+    (``select="smallest"``, default), else 0. The gradient is that of the last optimizer step.
+    ``select="released"``: the code's choice, which compares the indices that sort the scales with a rank, so that it
+    takes as many filters but hardly those meant.
+    Backward: dL/dW = dL/dw, dL/du = -sum dL/dw (dL/dW)_last m. Deploys as: nothing (evaluation has w = W).
+    (RBONN, sections 3.2 and 3.3.)
+    """
+
+    start: float = 0.2
+    share: float = 0.4
+    select: str = "smallest"
+
+    def __post_init__(self) -> None:
+        one_of(self, "select", ("smallest", "released"))
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"Backtrack(share={self.share}); allowed: above 0, at most 1")
+
+    def parameters(self, site: Site) -> dict[str, Tensor]:
+        return {"rate": site.per_filter(site.weight.new_full((len(site.weight),), self.start))}
+
+    def buffers(self, site: Site) -> dict[str, Tensor]:
+        return {"correction": torch.zeros_like(site.weight)}
+
+    def __call__(self, w: Tensor, state: State) -> Tensor:
+        return w - state.rate * state.correction if state.training else w
+
+    def after_step(self, state: State, gradient: Tensor | None, scales: Callable[[], Scales]) -> None:
+        if gradient is None:
+            return
+        scale = scales()[0]
+        if scale is None:
+            raise ConfigError(
+                "Backtrack chooses filters by their scale and found none; allowed: a method with a weight scale. "
+                "Give the method a weight_scale, or leave Backtrack out."
+            )
+        order = scale.flatten(1)[:, 0].expand(len(gradient)).argsort(descending=True)
+        rank = order if self.select == "released" else order.argsort()
+        chosen = rank >= round((1 - self.share) * len(rank))
+        state.correction.copy_(gradient * chosen.reshape(state.rate.shape))

@@ -126,6 +126,17 @@ class BinaryLayer(nn.Module):
             constraint.project_(self.weight)
 
     @torch.no_grad()
+    def after_step_(self) -> None:
+        """Call after each optimizer step: weight transforms may note the gradient, then the constraints apply."""
+
+        def scales() -> tuple[Tensor | None, ...]:
+            return tuple(scale for _, scale in self.weight_terms())
+
+        for part, state in _paired(self.method.weight_transform, self.weight_transform):
+            part.after_step(state, self.weight.grad, scales)
+        self.project_()
+
+    @torch.no_grad()
     def advance_(self, progress: Progress) -> None:
         """Bring every epoch-scheduled part to ``progress``; call once at the start of an epoch."""
         w: Tensor = self.weight
@@ -154,7 +165,7 @@ class BinaryLayer(nn.Module):
 
     def weight_offset(self) -> Tensor | None:
         """The constant o of each filter beside its bases, (O, 1, ...), or None for 0."""
-        if not self.binary_weights:
+        if not self.binary_weights or self.method.weight_scale.symmetric:
             return None
         with _full_precision(self.weight):
             return self.method.weight_scale.offset(self.transformed_weight())
@@ -282,10 +293,10 @@ def advance_(model: nn.Module, progress: Progress) -> None:
         layer.advance_(progress)
 
 
-def project_(model: nn.Module) -> None:
-    """Apply every binary layer's weight constraint; call after each optimizer step."""
+def after_step_(model: nn.Module) -> None:
+    """What follows an optimizer step in every binary layer; call it before the gradients are cleared."""
     for layer in binary_layers(model).values():
-        layer.project_()
+        layer.after_step_()
 
 
 def set_stage_(model: nn.Module, *, weights: bool, activations: bool) -> None:

@@ -7,12 +7,14 @@ from signwise.objectives.base import Objective, Setting, Step
 from signwise.objectives.contrastive_mi import ContrastiveMI
 from signwise.objectives.contrastive_teacher import ContrastiveTeacher
 from signwise.objectives.distillation import Distillation
+from signwise.objectives.reconstruction import Reconstruction
 from signwise.objectives.scale_decay import ScaleDecay
 
 OBJECTIVES: Registry[Callable[..., Objective]] = Registry("objective")
 OBJECTIVES.add("contrastive_mi", ContrastiveMI)
 OBJECTIVES.add("contrastive_teacher", ContrastiveTeacher)
 OBJECTIVES.add("distillation", Distillation)
+OBJECTIVES.add("reconstruction", Reconstruction)
 OBJECTIVES.add("scale_decay", ScaleDecay)
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "ContrastiveTeacher",
     "Distillation",
     "Objective",
+    "Reconstruction",
     "ScaleDecay",
     "Setting",
     "Step",

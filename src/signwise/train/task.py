@@ -11,7 +11,7 @@ from signwise.components.stage import Stage
 from signwise.core.errors import TrainingError
 from signwise.core.progress import Progress
 from signwise.data import Batch, DataSource, Loader
-from signwise.nn.layers import advance_, binary_layers, project_, set_stage_
+from signwise.nn.layers import advance_, after_step_, binary_layers, set_stage_
 from signwise.objectives import Objective, Step
 from signwise.train.recipe import LossConfig, OptimizerConfig, Recipe
 from signwise.train.schedule import Span, multiplier, plan, span_at
@@ -99,7 +99,7 @@ class Task(L.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        project_(self.model)
+        after_step_(self.model)
 
     def on_train_epoch_end(self) -> None:
         self._stop_if_bad()
