@@ -2,13 +2,9 @@ import base64
 import importlib.util
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 import signwise
 from signwise.compiler import interpreter
@@ -17,7 +13,6 @@ from signwise.compiler.text import parse
 from signwise.core.errors import PlanError, TargetError
 from signwise.export import wasm_module as building
 from signwise.export.wasm import export_wasm, facts, inner_view, page
-from signwise.nn.pixels import Pixels
 
 CLASSIFIER = """meta "classes" = "a\\n</script>\\n&c"
 input %x: real[1,4,3]@0
@@ -184,57 +179,3 @@ def test_a_cache_that_is_no_folder(no_module, ziglang):
     assert str(caught.value) == (
         f"SW403: cannot build the module in {no_module}: File exists. Set SIGNWISE_CACHE to a folder you can write to"
     )
-
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--virtual-time-budget=20000"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-needs_browser = pytest.mark.skipif(
-    not CHROMIUM or not importlib.util.find_spec("ziglang"), reason="needs chromium and the package ziglang"
-)
-
-
-def shown(path, profile):
-    """The page as the browser has it after the self-test."""
-    command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", "--dump-dom", f"{path.as_uri()}#selftest"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-
-
-def network(shape, classes):
-    torch.manual_seed(0)
-    method = signwise.get_method("irnet")
-    model = signwise.create_model("resnet8", classes, shape[0], method.wiring)
-    signwise.binarize_(model, method)
-    whole = nn.Sequential(Pixels([0.5] * shape[0], [0.25] * shape[0]), model).eval()
-    return signwise.lower(whole, torch.zeros(1, *shape), {"classes": "\n".join(map(str, range(classes)))})
-
-
-@needs_browser
-@pytest.mark.slow
-@pytest.mark.parametrize("shape, classes, samples", [((1, 8, 8), 10, 10), ((3, 16, 16), 3, 0)])
-def test_the_browser_computes_what_python_does(shape, classes, samples, tmp_path):
-    plan = network(shape, classes).to_bytes()
-    html = shown(export_wasm(plan, tmp_path / "page.html"), tmp_path / "profile")
-    found = json.loads(re.search(r'<pre id="selftest" hidden="">(.*?)</pre>', html, re.S)[1])
-    at = np.arange(np.prod(shape))
-    images = np.stack([(at * at * 7 + at * 31 + index * 101) % 256 for index in range(4)])
-    wanted = signwise.load(plan)(images.reshape(4, *shape).astype(np.float32)).reshape(4, classes)
-    np.testing.assert_allclose(found["images"], wanted, rtol=0, atol=1e-6 * abs(wanted).max())
-    assert found["target"] == "wasm" and np.shape(found["samples"])[:1] == (samples,)
-    assert len(re.findall("<li", html)) == classes
-    assert '<p id="error" role="alert" hidden="">' in html
-
-
-@needs_browser
-@pytest.mark.slow
-def test_the_browser_says_in_words_what_is_wrong(tmp_path):
-    graph = parse(CLASSIFIER)
-    plan = bytearray(write(graph))
-    plan[-1] ^= 1
-    path = tmp_path / "page.html"
-    path.write_text(page(graph, bytes(plan), building.wasm_module()))
-    html = shown(path, tmp_path / "profile")
-    assert "The network cannot run here: the checksum does not match: the file is damaged." in html
-    assert '<p id="error" role="alert">' in html

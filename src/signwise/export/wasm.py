@@ -19,7 +19,7 @@ from signwise.core.errors import PlanError
 from signwise.export.wasm_module import wasm_module
 
 PARTS = Path(__file__).parent / "page"
-SCRIPTS = ("network.js", "drawing.js", "page.js")
+SCRIPTS = ("network.js", "drawing.js", "board.js", "answer.js", "inside.js", "page.js")
 LARGEST = 64  # height and width that a finger can fill
 SHOWN = 3  # sign maps
 

@@ -3,8 +3,9 @@
 const FINE = 4; // small squares a side of each pixel: the digits of UCI are 32x32 bitmaps, counted in blocks of 4x4
 const BRUSH = 0.07; // of the board's width
 const INK = 0.3; // share of black in a UCI digit; it is the same for all ten
+const LEANS = [-0.45, -0.3, -0.15, 0, 0.15, 0.3, 0.45]; // few hands wrote the digits: a drawing is seen at each slant
 
-// Distance of each small square's centre to the strokes.
+// Squared distance of each small square's centre to the strokes.
 function distances(strokes, width, height) {
   const found = new Float64Array(width * height).fill(Infinity);
   for (const stroke of strokes) {
@@ -15,7 +16,7 @@ function distances(strokes, width, height) {
         for (let x = 0; x < width; x++, at++) {
           const px = x + 0.5 - ax, py = y + 0.5 - ay;
           const t = length ? Math.min(Math.max((px * dx + py * dy) / length, 0), 1) : 0;
-          found[at] = Math.min(found[at], Math.hypot(px - t * dx, py - t * dy));
+          found[at] = Math.min(found[at], (px - t * dx) ** 2 + (py - t * dy) ** 2);
         }
       }
     }
@@ -23,9 +24,20 @@ function distances(strokes, width, height) {
   return found;
 }
 
-// As the digits were made: as high as the image, at most three quarters as wide, centred, a pen that gives equal ink.
-function fitDigit(strokes, width, height) {
-  const points = strokes.flat(), pen = 0.14 * height;
+// Without points that are closer than the drawing can tell.
+function thin(stroke) {
+  const kept = [stroke[0]];
+  for (const [x, y] of stroke) {
+    const [lastX, lastY] = kept.at(-1);
+    if ((x - lastX) ** 2 + (y - lastY) ** 2 > 0.015 ** 2) kept.push([x, y]);
+  }
+  return kept;
+}
+
+// As the digits were made: as high as the image, at most 0.7 as wide, centred.
+function fitDigit(strokes, width, height, lean) {
+  const leaning = strokes.map((stroke) => stroke.map(([x, y]) => [x + lean * y, y]));
+  const points = leaning.flat(), pen = 0.14 * height;
   const span = (axis) => {
     const along = points.map((point) => point[axis]);
     return [Math.min(...along), Math.max(...along)];
@@ -33,20 +45,20 @@ function fitDigit(strokes, width, height) {
   const [left, right] = span(0), [top, bottom] = span(1);
   const tall = Math.max(bottom - top, 0.25 * (right - left), 1e-6);
   const scaleY = (height - pen) / tall;
-  const scaleX = Math.min(1.25 * scaleY, (0.75 * width - pen) / Math.max(right - left, 1e-6));
-  return strokes.map((stroke) => stroke.map(([x, y]) => [
+  const scaleX = Math.min(1.1 * scaleY, (0.7 * width - pen) / Math.max(right - left, 1e-6));
+  return leaning.map((stroke) => stroke.map(([x, y]) => [
     width / 2 + (x - (left + right) / 2) * scaleX, height / 2 + (y - (top + bottom) / 2) * scaleY,
   ]));
 }
 
-// (C, H, W) pixel values 0 to 255.
-function imageOf(strokes, [channels, rows, columns], digits) {
+// (C, H, W) pixel values 0 to 255; a lean is a digit's, which is fitted and drawn with a pen that gives equal ink.
+function imageOf(strokes, [channels, rows, columns], lean = null) {
   const image = new Float32Array(channels * rows * columns);
   if (!strokes.length) return image;
   const width = columns * FINE, height = rows * FINE;
-  const scaled = strokes.map((stroke) => stroke.map(([x, y]) => [x * width, y * height]));
-  const far = distances(digits ? fitDigit(strokes, width, height) : scaled, width, height);
-  const pen = digits ? Float64Array.from(far).sort()[Math.round(INK * far.length)] : BRUSH / 2 * width;
+  const scaled = strokes.map((stroke) => thin(stroke).map(([x, y]) => [x * width, y * height]));
+  const far = distances(lean === null ? scaled : fitDigit(scaled, width, height, lean), width, height);
+  const pen = lean === null ? (BRUSH / 2 * width) ** 2 : Float64Array.from(far).sort()[Math.round(INK * far.length)];
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
       if (far[at] <= pen) image[(y / FINE | 0) * columns + (x / FINE | 0)] += 1;
