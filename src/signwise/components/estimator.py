@@ -130,7 +130,7 @@ class TanhDecay(_Decaying):
     def gradient(self, x: Tensor, g: Tensor, *coefficients: Tensor) -> Tensor:
         t, k = coefficients
         # 1 - tanh(tx)^2 = 4 y (1 - y), y = sigmoid(2tx): the sigmoid is several times faster than tanh on CPUs.
-        y = torch.mul(x, 2 * t).sigmoid_()
+        y = torch.mul(x, t + t).sigmoid_()
         return torch.ops.aten.sigmoid_backward.grad_input(g, y, grad_input=y).mul_(4 * k * t)
 
 

@@ -21,9 +21,10 @@ Terms = tuple[Term, ...]
 
 
 def _full_precision(like: Tensor) -> AbstractContextManager[Any]:
-    """Autocast off, on devices that have it: bits and integers must not depend on it."""
+    """Autocast off where it is on: bits and integers must not depend on it."""
     device = like.device.type
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+    casts = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if casts else nullcontext()
 
 
 def _paired(parts: Iterable[P], states: nn.ModuleList) -> Iterator[tuple[P, State]]:
