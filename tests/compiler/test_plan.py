@@ -33,14 +33,26 @@ def test_every_operation_comes_back():
     assert to_text(again) == to_text(graph)
 
 
+def big_conv(weight):
+    line = "input %x: real[256,7,7]\n%s: sign[256,7,7] = map(%x)\n%y: real[256,7,7] = bconv(%s) stride=(1,1) "
+    line += "padding=(1,1,1,1) dilation=(1,1) groups=1 pad_value=0 zero_point=0 weight=int8[256,256,3,3]{1}\nreturn %y"
+    graph = with_slots(parse(line))
+    return graph.with_nodes((graph.nodes[0], graph.nodes[1].with_(consts={"weight": weight})))
+
+
 def test_one_bit_a_weight():
-    graph = with_slots(
-        parse(
-            "input %x: real[512,7,7]\n%s: sign[512,7,7] = map(%x)\n%y: real[512,7,7] = bconv(%s) stride=(1,1) "
-            "padding=(1,1,1,1) dilation=(1,1) groups=1 pad_value=0 zero_point=0 weight=int8[512,512,3,3]{-1}\nreturn %y"
-        )
-    )
-    assert 0 <= len(write(graph)) - 512 * 512 * 9 // 8 < 1024
+    graph = big_conv(np.random.default_rng(0).choice([-1, 1], (256, 256, 3, 3)).astype(np.int8))
+    assert 0 <= len(write(graph)) - 256 * 256 * 9 // 8 < 1024
+
+
+@pytest.mark.parametrize("width", [1, 4, 5, 6, 8])
+def test_fewer_bits_where_kernels_come_from_a_codebook(width):
+    generator = np.random.default_rng(width)
+    codes = generator.choice(512, 2**width, replace=False)[generator.integers(2**width, size=(256, 256))]
+    graph = big_conv(1 - 2 * (codes[:, :, None, None] >> np.arange(9).reshape(3, 3) & 1).astype(np.int8))
+    data = write(graph)
+    assert 0 <= len(data) - 256 * 256 * width // 8 - 2 * 2**width < 1024
+    assert equal(read(data), graph)
 
 
 def test_layout():

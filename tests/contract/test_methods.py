@@ -145,7 +145,21 @@ def abcnet(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(x), torch.einsum("m,m...->...", s, bases)
 
 
-VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {"adabin": adabin, "abcnet": abcnet}
+def subbit(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
+    scale = mean_abs(w).reshape(-1, *(1,) * (w.dim() - 1))
+    x = at_least(a, -layer.binarizer.transform[0].shift)
+    if w.dim() < 4 or w.shape[-1] == 1:
+        return x, scale * at_least(w, 0)
+    patterns = at_least(layer.weight_quantizer.patterns, 0)
+    nearest = torch.cdist(w.flatten(2).flatten(0, 1), patterns).argmin(1)
+    return x, scale * patterns[nearest].reshape(w.shape)
+
+
+VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {
+    "adabin": adabin,
+    "abcnet": abcnet,
+    "subbit": subbit,
+}
 
 
 def oracle(name: str, layer: Any, a: Tensor) -> Tensor:

@@ -135,6 +135,12 @@ def rbnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     return surrogate(standard(a), quadratic(max(T, 1.0))) @ surrogate(w, quadratic(T)).T * scale
 
 
+def subbit(a: Tensor, w: Tensor, layer: Any) -> Tensor:
+    scale = row_mean(w).detach()
+    x = surrogate(a + layer.binarizer.transform[0].shift.detach(), triangle)
+    return x @ (scale * surrogate(w, window)).T
+
+
 def dybnn(a: Tensor, w: Tensor, layer: Any) -> Tensor:
     state = layer.binarizer.transform[0]
     shift = (a @ state.down.detach().T).relu() @ state.up.detach().T + state.bias.detach()
@@ -172,6 +178,7 @@ RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet
     "adabin": adabin,
     "abcnet": abcnet,
     "dybnn": dybnn,
+    "subbit": subbit,
 }
 
 
@@ -283,7 +290,7 @@ def test_wiring(name: str, model: str, wanted: Wiring) -> None:
     assert get_method(name).wiring.resolve(model) == wanted
 
 
-@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "recu", "rbonn"])
+@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "subbit", "recu", "rbonn"])
 def test_static_methods(name: str) -> None:
     assert get_method(name).deploys_as == "A or B"
 
@@ -301,6 +308,7 @@ STAGES = {
     "reactnet": [(False, True, 1e-5), (True, True, 0.0)],
     "dybnn": [(False, True, 1e-5), (True, True, 0.0)],
     "rbonn": [(False, True, 1e-5), (True, True, 0.0)],
+    "subbit": [(False, True, 1e-5), (True, True, 0.0)],
     "abcnet": [(False, False, None), (True, True, None)],
 }
 

@@ -31,6 +31,7 @@ def test_every_option_has_a_default_and_changes_the_value(name: str) -> None:
     others = {"t_min": 0.5, "t_max": 20.0, "activation_scale": True, "gradient": "released"}
     others |= {"standardize_activation": False, "signed": True, "imagenet": True, "tau_min": 0.9, "tau_max": 0.95}
     others |= {"select": "released", "weight_bases": 2, "activation_bases": 2, "float_share": 0.5, "reduction": 4}
+    others |= {"index_bits": 5, "every": 9, "norm": "whiten"}
     for option, parameter in inspect.signature(METHODS[name]).parameters.items():
         assert parameter.default is not inspect.Parameter.empty
         changed = get_method(name, **{option: others[option]})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from signwise.compiler import plan
+from signwise.compiler.codebook import encode
 from signwise.compiler.ir import Graph
 from signwise.compiler.text import parse
 from signwise.core.errors import PlanError
@@ -142,6 +143,42 @@ def test_bits_beyond_the_channels_are_zero(monkeypatch):
     monkeypatch.setattr(np, "packbits", lambda *args, **kwargs: packbits(*args, **kwargs) | 4)
     graph = with_slots(parse(f"input %x: real[2,3,3]\n%s: sign[2,3,3] = map(%x)\n{BCONV}\nreturn %y"))
     assert CONSTANT in message_of(graph, monkeypatch)
+
+
+def coded(kind: int, data: bytes) -> bytes:
+    """A file whose only weights, (2, 9, 3, 3), are of type ``kind``."""
+    weight = np.ones((2, 9, 3, 3), np.int8)
+    graph = parse(
+        "input %x: real[9,3,3]\n%s: sign[9,3,3] = map(%x)\n%y: real[2,1,1] = bconv(%s) stride=(1,1) "
+        "padding=(0,0,0,0) dilation=(1,1) groups=1 pad_value=0 zero_point=0 weight=int8[2,9,3,3]{1}\nreturn %y"
+    )
+    assert encode(weight) == (17, bytes(4 + 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "encode", lambda weight: (kind, data))
+        return plan.write(with_slots(graph))
+
+
+def test_weights_from_a_codebook_are_expanded() -> None:
+    """Kernel 0 is -1 in tap 8, kernel 1 in tap 1; filter 0 has kernel 1 in channel 0, filter 1 in channel 0."""
+    session = load(coded(17, bytes([0, 1, 2, 0, 1, 2, 0])), target="scalar")
+    x = np.ones((1, 9, 3, 3), np.float32)
+    x[0, 0, 0, 1] = -1
+    assert np.asarray(session(x)).ravel().tolist() == [81 - 2 * 9 + 2, 81 - 2 * 9 + 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "message"),
+    [
+        (16, bytes(7), CONSTANT),
+        (25, bytes(1000), CONSTANT),
+        (17, bytes([0, 2, *bytes(5)]), CONSTANT),  # a tap that the kernel does not have
+        (17, bytes([*bytes(6), 4]), CONSTANT),  # a nineteenth index
+        (24, bytes(7), "the file is shorter or longer than it says"),
+    ],
+)
+def test_codebooks_that_make_no_sense(kind: int, data: bytes, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        load(coded(kind, data), target="scalar")
 
 
 @pytest.mark.parametrize(

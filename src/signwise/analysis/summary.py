@@ -24,7 +24,7 @@ class LayerCost:
     name: str
     type: str
     output_shape: tuple[int, ...]
-    weight_bits: int
+    weight_bits: float
     activation_bits: int
     parameters: int
     packed_bytes: int
@@ -87,7 +87,7 @@ class Summary:
         for row in self.rows:
             counts = (f"{getattr(row, count):,}" for count in _COUNTS)
             table.add_row(
-                row.name, row.type, _shape(row.output_shape), f"{row.weight_bits}/{row.activation_bits}", *counts
+                row.name, row.type, _shape(row.output_shape), f"{row.weight_bits:.3g}/{row.activation_bits}", *counts
             )
         return table
 
@@ -99,8 +99,9 @@ def summarize(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summ
     """Count bits, parameters, memory and operations of every layer, for one sample of ``input_size``.
 
     A layer is the outermost module that owns parameters; a tensor that two layers share is counted at the first.
-    Bits: M/N for a binary layer of M weight and N activation bases, 32 for what is real (a training stage included).
-    Parameters: what training changes. Memory: 4 bytes each (``float_bytes``); packed, M bits per binary weight and
+    Bits: M/N for a binary layer of M weight and N activation bases, less than M where kernels come from a codebook,
+    which is counted with them; 32 for what is real (a training stage included).
+    Parameters: what training changes. Memory: 4 bytes each (``float_bytes``); packed, those bits for binary weights and
     4 bytes for all else, batch norms, thresholds and learnt scales included, running statistics and derived scales
     not (they fold into the affine of the norm).
     Operations: multiply-adds of convolutions and dense layers, counted once each; binary, M N times, where weights and
@@ -157,14 +158,20 @@ def _row(name: str, module: nn.Module, shape: tuple[int, ...], macs: int, seen: 
     own = {id(parameter): parameter.numel() for parameter in module.parameters() if id(parameter) not in seen}
     seen.update(own)
     parameters = sum(own.values())
-    weight_bits = activation_bits = FLOAT_BITS
-    extra = 0
+    weight_bits: float = FLOAT_BITS
+    activation_bits = FLOAT_BITS
+    products = extra = 0
     bits = FLOAT_BITS * parameters
     if isinstance(module, BinaryLayer) and module.binary_weights:
-        weight_bits = module.method.weight_quantizer.bases
-        bits -= (FLOAT_BITS - weight_bits) * own.get(id(module.weight), 0)
+        quantizer = module.method.weight_quantizer
+        stored = quantizer.stored_bits(module.weight)
+        weight_bits, products = stored / module.weight.numel(), quantizer.bases
+        trained = (module.weight, *module.weight_quantizer.parameters())
+        if id(module.weight) in own:
+            bits += stored - FLOAT_BITS * sum(own[id(parameter)] for parameter in trained)
     if isinstance(module, BinaryLayer) and module.binary_activations:
         activation_bits = module.method.activation_levels.bases
+        products *= activation_bits
         extra = module.binarizer.macs() if macs else 0
     binary = FLOAT_BITS not in (weight_bits, activation_bits)
     return LayerCost(
@@ -176,7 +183,7 @@ def _row(name: str, module: nn.Module, shape: tuple[int, ...], macs: int, seen: 
         parameters=parameters,
         packed_bytes=-(-bits // 8),
         float_bytes=FLOAT_BITS // 8 * parameters,
-        binary_macs=macs * weight_bits * activation_bits if binary else 0,
+        binary_macs=macs * products if binary else 0,
         float_macs=extra + (0 if binary else macs),
     )
 

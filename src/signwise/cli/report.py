@@ -108,7 +108,7 @@ class _Html(str):
 
 def _pill(layer: LayerCost) -> _Html:
     kind = "pill one" if layer.weight_bits == 1 else "pill"
-    return _Html(f'<span class="{kind}">{layer.weight_bits}, {layer.activation_bits} bit</span>')
+    return _Html(f'<span class="{kind}">{layer.weight_bits:.3g}, {layer.activation_bits} bit</span>')
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from signwise.compiler.codebook import CODEBOOK, decode
 from signwise.compiler.ir import Graph, Node, Type, Value
 from signwise.compiler.ops import OPS
 from signwise.compiler.plan_tables import (
@@ -109,7 +110,12 @@ class _Reader:
 
     def constant(self, op: str) -> tuple[str, np.ndarray]:
         role, dtype, *sizes = next(self.constant_rows, ())
-        name, kind = ROLES[role], DTYPES[dtype]
+        name = ROLES[role]
+        if name == "weight" and op == "bconv" and dtype > CODEBOOK:
+            weight, length = decode(dtype, self.data, self.at, (sizes[0], sizes[1], sizes[2], sizes[3]))
+            self.at += length + -length % ALIGN
+            return name, weight
+        kind = DTYPES[dtype]
         if name == "weight":
             sizes = [sizes[0], sizes[2], sizes[3], sizes[1]]
         packed = [*sizes[:-1], (sizes[-1] + 7) // 8] if kind == "bits" else sizes

@@ -21,6 +21,13 @@ class Quantizer(Part):
     ) -> tuple[Tensor, ...]:
         raise NotImplementedError
 
+    def stored_bits(self, weight: Tensor) -> int:
+        """Bits that the binary form of a latent weight takes in a file."""
+        return self.bases * weight.numel()
+
+    def after_step(self, state: State) -> None:
+        """Called after every optimizer step; keeps what the quantizer learns in order."""
+
 
 @dataclass(frozen=True)
 class SignBits(Quantizer):

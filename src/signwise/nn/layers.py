@@ -128,13 +128,15 @@ class BinaryLayer(nn.Module):
 
     @torch.no_grad()
     def after_step_(self) -> None:
-        """Call after each optimizer step: weight transforms may note the gradient, then the constraints apply."""
+        """Call after each optimizer step: weight transforms may note the gradient, the quantizer follows the update,
+        then the constraints apply."""
 
         def scales() -> tuple[Tensor | None, ...]:
             return tuple(scale for _, scale in self.weight_terms())
 
         for part, state in _paired(self.method.weight_transform, self.weight_transform):
             part.after_step(state, self.weight.grad, scales)
+        self.method.weight_quantizer.after_step(self.weight_quantizer)
         self.project_()
 
     @torch.no_grad()

@@ -37,14 +37,15 @@ static int sw_clean_bits(const sw_constant *weight) {
 static int sw_check_weight(sw_node *n, sw_value x, sw_value *out) {
     const sw_constant *weight = &n->constants[SW_WEIGHT];
     const int32_t groups = n->numbers[0];
-    if (weight->dtype != (n->op == SW_BCONV ? SW_BITS : SW_FLOAT32)) return SW_BAD_CONSTANT;
+    const int coded = n->op == SW_BCONV && sw_index_bits(weight->dtype) > 0;
+    if (!coded && weight->dtype != (n->op == SW_BCONV ? SW_BITS : SW_FLOAT32)) return SW_BAD_CONSTANT;
     if (!sw_within(groups, 1, SW_MAX_CHANNELS)) return SW_BAD_ATTRIBUTE;
     if ((int64_t)weight->size[1] * groups != x.c || weight->size[0] % groups) return SW_BAD_CONSTANT;
     if ((int64_t)weight->size[2] * weight->size[3] > SW_MAX_TAPS / weight->size[1]) return SW_BAD_CONSTANT;
     if (n->op == SW_BCONV) {
         if (!sw_within(n->numbers[1], -1, 1) || !sw_within(n->numbers[2], 0, 1)) return SW_BAD_ATTRIBUTE;
         if (n->numbers[1] && n->numbers[2]) return SW_BAD_ATTRIBUTE;
-        if (!sw_clean_bits(weight)) return SW_BAD_CONSTANT;
+        if (!(coded ? sw_clean_codebook(weight) : sw_clean_bits(weight))) return SW_BAD_CONSTANT;
     }
     n->kernel_h = weight->size[2];
     n->kernel_w = weight->size[3];

@@ -64,7 +64,8 @@ enum {
     SW_ROLE_COUNT
 };
 
-enum { SW_FLOAT32, SW_BITS, SW_INT8, SW_INT32, SW_DTYPE_COUNT };
+/* SW_CODEBOOK + t, t up to SW_MAX_INDEX_BITS: weights of a bconv as t-bit indices into 2^t kernels. */
+enum { SW_FLOAT32, SW_BITS, SW_INT8, SW_INT32, SW_DTYPE_COUNT, SW_CODEBOOK = 16, SW_MAX_INDEX_BITS = 8 };
 
 enum { SW_ABS, SW_SQRT, SW_EXP, SW_SIGMOID, SW_TANH, SW_RECIPROCAL, SW_SQUARE, SW_UNARY_COUNT };
 

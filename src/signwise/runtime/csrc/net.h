@@ -83,6 +83,9 @@ static inline int32_t sw_padded_channels(int32_t channels) { return sw_words(cha
 /* What sw_measure says of the net; fills its kernels, arena_bytes and scratch_bytes. */
 int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_bytes, sw_net *net);
 
+/* Weights that the file holds as kernels and indices become plain bits, in memory of the net. */
+void sw_expand_codebook(sw_bump *bump, sw_constant *weight);
+
 /* The border classes of a bconv, see kernels.h; with a counting bump it only measures. */
 void sw_make_base(sw_bump *bump, const sw_node *node, const sw_geometry *g, sw_bconv *layer);
 

@@ -77,10 +77,11 @@ static int sw_read_constant(sw_cursor *cursor, sw_node *node, uint32_t *last_rol
     const sw_model *model = cursor->model;
     const uint8_t *row = sw_constants_of(model) + SW_CONSTANT_BYTES * cursor->constant++;
     sw_constant constant = {.role = sw_word(row), .dtype = sw_word(row + 4)};
-    if (constant.role >= SW_ROLE_COUNT || constant.dtype >= SW_DTYPE_COUNT) return SW_BAD_CONSTANT;
+    const int coded = sw_index_bits(constant.dtype) > 0;
+    if (constant.role >= SW_ROLE_COUNT || (constant.dtype >= SW_DTYPE_COUNT && !coded)) return SW_BAD_CONSTANT;
     if (*last_role != SW_ROLE_COUNT && constant.role <= *last_role) return SW_BAD_CONSTANT;
     *last_role = constant.role;
-    constant.bytes = bytes[constant.dtype];
+    constant.bytes = coded ? 0 : bytes[constant.dtype];
     for (int i = 0; i < 4; i++) {
         const uint32_t size = sw_word(row + 8 + 4 * i);
         if (size < 1 || size > SW_MAX_CHANNELS) return SW_BAD_CONSTANT;
@@ -89,6 +90,8 @@ static int sw_read_constant(sw_cursor *cursor, sw_node *node, uint32_t *last_rol
         if (constant.bytes > model->length / factor) return SW_BAD_LENGTH;
         constant.bytes *= factor;
     }
+    if (coded) constant.bytes = sw_codebook_bytes(&constant);
+    if (!constant.bytes) return SW_BAD_CONSTANT;
     if (cursor->data + constant.bytes > model->length) return SW_BAD_LENGTH;
     constant.data = model->plan + cursor->data;
     cursor->data = sw_align(cursor->data + constant.bytes);

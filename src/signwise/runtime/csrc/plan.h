@@ -58,6 +58,11 @@ static inline uint32_t sw_word(const uint8_t *at) {
     return word;
 }
 
+/* How many bits an index into kernels has, 0 for another type of constant. */
+static inline uint32_t sw_index_bits(uint32_t dtype) {
+    return dtype > SW_CODEBOOK && dtype <= SW_CODEBOOK + SW_MAX_INDEX_BITS ? dtype - SW_CODEBOOK : 0;
+}
+
 static inline uint64_t sw_align(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
 static inline uint32_t sw_input_of(const sw_node *node, uint32_t index) { return sw_word(node->inputs + 4 * index); }
@@ -70,6 +75,9 @@ int sw_next(sw_cursor *cursor, sw_node *node);
 /* Whether inputs, attributes, constants and outputs fit each other. */
 int sw_check_node(const sw_model *model, const sw_node *node, uint32_t index);
 sw_geometry sw_geometry_of(const sw_model *model, const sw_node *node);
+/* Kernels and indices, see codebook.c: bytes in the file, 0 where the kernel is too large; whether unused bits are 0. */
+uint64_t sw_codebook_bytes(const sw_constant *weight);
+int sw_clean_codebook(const sw_constant *weight);
 uint32_t sw_checksum(const uint8_t *data, uint64_t length);
 
 #endif

@@ -154,6 +154,7 @@ static void sw_build(sw_bump *bump, const sw_model *model, const sw_kernels *ker
         sw_node node;
         sw_step step;
         sw_next(&cursor, &node);
+        sw_expand_codebook(bump, &node.constants[SW_WEIGHT]);
         sw_make_step(bump, model, &node, net, steps ? &steps[i] : &step);
     }
 }
