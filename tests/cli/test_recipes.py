@@ -12,7 +12,7 @@ from signwise.train.build import build_network
 from signwise.train.recipe import RECIPES
 from signwise.train.schedule import plan
 
-TEACHERS = {"contrastive_teacher", "distillation"}
+TEACHERS = {"contrastive_teacher", "distillation", "lipschitz_retention"}
 
 
 def test_the_promised_recipes_are_there() -> None:

@@ -119,6 +119,7 @@ RULES: dict[str, Rule] = {
         lambda w, _: w,
         lambda w, layer: layer.weight_scale.scale.flatten() * layer.binarizer.levels.factor,
     ),
+    "lcr": (lambda a, _: at_least(a, 0), lambda w, _: standard(w), lambda w, _: power_of_two(w)),
     "rbnn": (
         lambda a, _: at_least(a, a.mean(dim=tuple(range(1, a.dim())), keepdim=True)),
         rotated,

@@ -170,6 +170,7 @@ def abcnet(a: Tensor, w: Tensor, layer: Any) -> Tensor:
 
 RULES = {"bnn": bnn, "xnor": xnor, "dorefa": dorefa, "bireal": bireal, "reactnet": reactnet} | {
     "irnet": irnet,
+    "lcr": irnet,
     "rbnn": rbnn,
     "xucheung": xucheung,
     "recu": recu,
@@ -290,7 +291,7 @@ def test_wiring(name: str, model: str, wanted: Wiring) -> None:
     assert get_method(name).wiring.resolve(model) == wanted
 
 
-@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "subbit", "recu", "rbonn"])
+@pytest.mark.parametrize("name", ["bnn", "xnor", "bireal", "reactnet", "irnet", "lcr", "subbit", "recu", "rbonn"])
 def test_static_methods(name: str) -> None:
     assert get_method(name).deploys_as == "A or B"
 
