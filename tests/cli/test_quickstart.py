@@ -1,6 +1,7 @@
 """signwise quickstart: the whole of it on the smallest network, and its report."""
 
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from signwise.cli.findings import METHODS, OBJECTIVES, RECIPE
+from signwise.core.errors import TargetError
 from signwise.train import load_recipe
 from signwise.train.compare import cells
 
@@ -55,9 +57,10 @@ def test_trains_prints_and_writes_a_report_that_loads_nothing(tmp_path: Path, sm
     assert not re.search(r"https?:|url\((?!#)|@import|<script|<link|<img|<iframe", page)
     tags = Tags()
     tags.feed(page)
-    assert (tags.open, tags.loads) == ([], [])
+    assert tags.open == []
+    assert set(tags.loads) == {("href", "digits.swn"), *[("href", "demo.html")] * (tmp_path / "demo.html").exists()}
     assert tags.seen.count("svg") == 2
-    assert tags.seen.count("table") == 2
+    assert tags.seen.count("table") == 3
     assert not re.search(r"\$[a-z]", page)
     assert f"signwise quickstart --seeds 0 1 --out {tmp_path}" in page
 
@@ -70,6 +73,33 @@ def test_json_has_costs_and_information(tmp_path: Path, small: list[str], call_j
     assert facts["costs"]["binary"]["ops"] < facts["costs"]["float"]["ops"]
     assert {len(curve) for curve in facts["information"].values()} == {2}
     assert Path(facts["report"]).exists()
+    compiled = facts["compiled"]
+    assert compiled["bytes"] == (tmp_path / "digits.swn").stat().st_size < compiled["twin"]["bytes"]
+    assert compiled["verification"]["ok"] and compiled["median_ms"] > 0 < compiled["twin"]["median_ms"]
+    assert (compiled["engine"].split()[0], compiled["twin"]["engine"].split()[0]) == ("signwise,", "ONNX")
+
+
+def test_what_is_missing_is_said_and_left_out(
+    tmp_path: Path, small: list[str], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_compiler() -> bytes:
+        raise TargetError("no compiler for WebAssembly")
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("signwise.export.wasm.wasm_module", no_compiler)
+    code, out, said = call("quickstart", *small, "--seeds", "0", "--out", tmp_path)
+    assert code == 0
+    assert "the float twin is not timed (import of onnxruntime halted" in said
+    assert "no web page (SW403: no compiler for WebAssembly)" in said
+    assert "demo.html" not in out
+    assert "The web page was not written" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path, small: list[str], call: Call) -> None:
+    (tmp_path / "report.html").mkdir()
+    code, _, said = call("quickstart", *small, "--seeds", "0", "--out", tmp_path)
+    assert code == 2
+    assert f"SW302: cannot write {tmp_path / 'report.html'}: Is a directory." in said
 
 
 def test_the_recipe_with_the_objective_differs_in_nothing_else() -> None:

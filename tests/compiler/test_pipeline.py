@@ -17,9 +17,9 @@ from signwise.compiler.pipeline import PASSES, lower_graph
 from signwise.compiler.spec import check, check_fused
 from signwise.core.errors import LoweringError
 from signwise.methods import get_method
+from tests.compiler.networks import METHODS, MODELS, SIZES, trained
 from tests.compiler.passes.lowered import graph_of
 from tests.compiler.passes.primitive_graphs import assert_same, graphs
-from tests.compiler.test_frontend import METHODS, MODELS, SIZES, trained
 
 
 @settings(max_examples=150, deadline=None)

@@ -78,6 +78,7 @@ def test_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_a_file_runs_without_torch(tmp_path: Path) -> None:
     net, x = network(), images(2)
     signwise.lower(net, x).save(tmp_path / "net.swn")

@@ -106,6 +106,7 @@ def test_a_compiler_that_is_not_there(monkeypatch, sources, tmp_path):
         building.build(tmp_path / "out")
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_a_compiler_that_fails(sources, tmp_path):
     (sources / "core.c").write_text("this is not C\n")
     with pytest.raises(TargetError, match=r"the C compiler failed: (?s:.*)core\.c:1:"):

@@ -181,6 +181,7 @@ def test_target_by_name_and_by_environment(monkeypatch):
         load(write(MAP))
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_what_this_machine_lacks(monkeypatch):
     monkeypatch.setattr("signwise.runtime.library._known", lambda: ["vax", "scalar"])
     with pytest.raises(TargetError, match="this machine cannot run target 'vax'; it can run: scalar"):
@@ -240,6 +241,7 @@ def test_threads_are_started_again_after_a_fork():
     np.testing.assert_array_equal(session(IMAGES)["y"], 2 * IMAGES + 1)
 
 
+@pytest.mark.usefixtures("c_compiler")
 def test_running_needs_no_torch(tmp_path):
     (tmp_path / "net.swn").write_bytes(write(MAP))
     code = (

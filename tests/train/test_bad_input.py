@@ -130,7 +130,7 @@ def test_unwritable_folder(tmp_path, recipe):
 def test_full_disk_while_writing(tmp_path, recipe, monkeypatch):
     from signwise.train import callbacks
 
-    def no_space(path, write):
+    def no_space(path, content):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(callbacks, "write_atomically", no_space)

@@ -3,6 +3,7 @@
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def run(arguments: list[str]) -> int:
         "target": session.target,
         "threads": options.threads,
         "machine": f"{platform.machine()} {platform.system()}",
-        **latency(session, image, options.seconds),
+        **latency(lambda: session(image), options.seconds),
     }
     if options.profile:
         facts["operations"] = profile(session, image, options.seconds)
@@ -55,15 +56,15 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def latency(session: "Session", image: np.ndarray, seconds: float) -> dict[str, Any]:
+def latency(run: Callable[[], object], seconds: float) -> dict[str, Any]:
     """Median and fastest milliseconds of one call, after a warm-up."""
     times: list[float] = []
     for _ in range(3):
-        session(image)
+        run()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 5:
         start = time.perf_counter()
-        session(image)
+        run()
         times.append(1e3 * (time.perf_counter() - start))
     return {"runs": len(times), "median_ms": statistics.median(times), "fastest_ms": min(times)}
 

@@ -1,17 +1,24 @@
 """The picture of a comparison."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from signwise.core.errors import RunFolderError
+from signwise.core.files import write_result
+
 if TYPE_CHECKING:
     from signwise.train.compare import Row
 
 
 def save_accuracies(rows: "Sequence[Row]", path: Path) -> None:
-    """Draw every run's last-epoch accuracy as a point, and each row's mean with its spread (sample std)."""
+    """Draw every run's last-epoch accuracy as a point, and each row's mean with its spread (sample std).
+
+    Errors: RunFolderError where it cannot be written.
+    """
     done = [row for row in rows if row.n]
     figure = Figure(figsize=(7, 1.2 + 0.5 * max(len(done), 1)), layout="constrained")
     axis = figure.subplots()
@@ -26,4 +33,6 @@ def save_accuracies(rows: "Sequence[Row]", path: Path) -> None:
     axis.set_yticks(range(len(done)), [f"{row.label}, n={row.n}" for row in done])
     axis.set_ylim(len(done) - 0.4, -0.6)
     axis.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120)
+    write_result(path, picture.getvalue(), RunFolderError)

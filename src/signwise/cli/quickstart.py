@@ -1,26 +1,26 @@
 """signwise quickstart: float against one bit against one bit with ContrastiveMI, in minutes, with a report."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
-from signwise.cli.bench import latency
 from signwise.cli.chart import sparkline
-from signwise.cli.compile import Compiled, compile_folder
+from signwise.cli.deploy import deploy
 from signwise.cli.findings import Findings, facts, investigate
 from signwise.cli.options import VerbParser, machine
 from signwise.cli.output import percent, show, show_json
+from signwise.core.errors import RunFolderError
+from signwise.core.files import write_result
 
 EXAMPLES = ("", "--out runs/first --seeds 0 1", "--epochs 10", "--objectives.contrastive_mi.weight 0.3", "--json")
 
 
 def run(arguments: list[str]) -> int:
-    """Train nine small networks on 8x8 digits, print what came out, and write report.html."""
+    """Train nine small networks on 8x8 digits, print what came out, and write report.html and demo.html."""
     about = (
         "Train a small network on 8x8 digits as floats, with one bit (IR-Net), and with one bit and ContrastiveMI;\n"
-        "print the comparison and write report.html. Keys of the recipe are options: --epochs 10"
+        "print the comparison; compile a one-bit network; write report.html, and demo.html, a page to draw on.\n"
+        "Keys of the recipe are options: --epochs 10"
     )
     parser = VerbParser("quickstart", about, EXAMPLES)
     parser.add_argument("--out", default="runs/quickstart", help="folder (default runs/quickstart)")
@@ -34,47 +34,20 @@ def run(arguments: list[str]) -> int:
 
     data = to_dict(findings.recipe, findings.outcomes)
     save(data, findings.out / "compare.json")
-    deployed = _deploy(findings)
-    report = findings.out / "report.html"
-    report.write_text(render(findings), encoding="utf-8")
+    deployed = deploy(findings)
+    report = write_result(findings.out / "report.html", render(findings, deployed), RunFolderError)
     if options.json:
         show_json(data | facts(findings) | {"report": str(report), "compiled": deployed and deployed.to_dict()})
     else:
         show(table(findings))
         show(information(findings))
         if deployed:
-            show(str(deployed))
+            show(deployed.table())
+            show(str(deployed.compiled.verification))
+            if deployed.page:
+                show(f"page to draw on: {deployed.page}")
         show(f"report: {report}")
     return int(any(row.failed for row in findings.rows))
-
-
-@dataclass(frozen=True)
-class _Deployed:
-    """A binary network of the quickstart as a file, and how fast it is here."""
-
-    compiled: Compiled
-    target: str
-    median_ms: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.compiled.to_dict() | {"target": self.target, "median_ms": self.median_ms}
-
-    def __str__(self) -> str:
-        speed = f"{1e3 * self.median_ms:.1f} us an image on one thread, target {self.target}"
-        return f"{self.compiled}\n{self.compiled.verification}\n{speed}"
-
-
-def _deploy(findings: Findings) -> _Deployed | None:
-    """The first binary network that was completed, compiled and timed."""
-    import numpy as np
-
-    for item in findings.outcomes:
-        if item.result and (item.cell.method, item.cell.objective) == ("irnet", "none"):
-            compiled = compile_folder(str(item.result.folder), findings.out / "digits.swn")
-            session = compiled.program.session()
-            image = np.zeros((1, *session.input_shape), np.float32)
-            return _Deployed(compiled, session.target, latency(session, image, seconds=0.5)["median_ms"])
-    return None
 
 
 def table(findings: Findings) -> Table:

@@ -8,6 +8,7 @@ from typing import Any
 
 from signwise.analysis.summary import LayerCost, Summary
 from signwise.cli.chart import Line, line_chart
+from signwise.cli.deploy import Deployed, Timed
 from signwise.cli.findings import METHODS, OBJECTIVES, RECIPE, Findings
 from signwise.cli.output import percent
 from signwise.cli.report_page import PAGE, STYLE
@@ -16,7 +17,7 @@ from signwise.train.compare import Row, curve
 from signwise.train.folder import versions
 
 
-def render(findings: Findings) -> str:
+def render(findings: Findings, deployed: Deployed | None) -> str:
     """The page: headline, explanation, table, curves, layers, commands, versions. Loads nothing from elsewhere."""
     recipe = findings.recipe
     images = open_data(recipe.data).eval_size
@@ -26,8 +27,9 @@ def render(findings: Findings) -> str:
         runs=len(findings.outcomes),
         epochs=recipe.epochs,
         seeds=", ".join(map(str, findings.seeds)),
-        cards=_cards(findings),
+        cards=_cards(findings, deployed),
         results=_results(findings),
+        deployed=_deployed(deployed),
         images=images,
         point=f"{100 / images:.2g}",
         curves=_curves(findings),
@@ -41,7 +43,7 @@ def render(findings: Findings) -> str:
     )
 
 
-def _cards(findings: Findings) -> str:
+def _cards(findings: Findings, deployed: Deployed | None) -> str:
     small, large = findings.binary_summary, findings.float_summary
     facts = [(f"{percent(row.mean)} %", f"{row.label}: accuracy, mean of {row.n}") for row in findings.rows]
     facts.append(
@@ -51,6 +53,8 @@ def _cards(findings: Findings) -> str:
         )
     )
     facts.append((f"{large.ops / small.ops:.0f}x", f"fewer operations: {small.ops:,.0f} for {large.ops:,.0f} an image"))
+    if deployed:
+        facts.append((_microseconds(deployed.binary), "an image, compiled, on one thread of this machine"))
     return "".join(f'<div class="card"><b>{escape(big)}</b><span>{escape(text)}</span></div>' for big, text in facts)
 
 
@@ -64,6 +68,29 @@ def _results(findings: Findings) -> str:
 
     heads = ("network", "accuracy, %", "each seed", "best epoch", "bytes", "OPs", "seconds a run")
     return _table(heads, [cells(row) for row in findings.rows], left=1)
+
+
+def _deployed(deployed: Deployed | None) -> str:
+    if deployed is None:
+        return "<p>No one-bit run was completed, so there is nothing to compile.</p>"
+    heads = ("network", "file, bytes", "an image", "carried out by")
+    rows = [
+        [row.label, f"{row.path.stat().st_size:,}", _microseconds(row), row.engine]
+        for row in (deployed.twin, deployed.binary)
+        if row
+    ]
+    page = "The web page was not written; the command says why."
+    if deployed.page:
+        page = f'<a href="{escape(deployed.page.name)}">Draw a digit</a> and it runs in your browser.'
+    file = deployed.compiled.path.name
+    return (
+        f'<div class="scroll">{_table(heads, rows, left=1)}</div><p>The first IR-Net run as one file, '
+        f'<a href="{escape(file)}">{escape(file)}</a>: median time of single images on one thread. {page}</p>'
+    )
+
+
+def _microseconds(timed: Timed) -> str:
+    return f"{1e3 * timed.median_ms:.1f} µs"
 
 
 def _curves(findings: Findings) -> str:

@@ -34,6 +34,7 @@ th { text-align: left; font-weight: 600; color: var(--soft); } th, td { padding:
   white-space: nowrap; } td.n, th.n { text-align: right; }
 .pill { border-radius: 99px; padding: 1px 9px; font-size: 0.78rem; border: 1px solid var(--rule); color: var(--soft); }
 .pill.one { background: var(--s1); border-color: var(--s1); color: var(--back); }
+a { color: var(--s1); }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 14px 18px; overflow-x: auto;
   font: 0.85rem/1.6 ui-monospace, Menlo, Consolas, monospace; }
 .s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); } .s4 { --c: var(--s4); }
@@ -71,6 +72,9 @@ training goes on. The first and the last layer stay real: they are small, and th
 picked by looking at the test images, so it flatters; it stands here because papers report it. One test image is
 $point points: smaller differences, or any below the spread, mean nothing. OPs count 64 binary multiply-adds as
 one.</p>
+
+<h2>Compiled</h2>
+$deployed
 
 <h2>Accuracy over the epochs</h2>
 <figure>$curves<figcaption>Accuracy on the test images in percent. Bands: one standard deviation over the seeds. The

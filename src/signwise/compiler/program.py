@@ -1,6 +1,5 @@
 """A compiled network: what `lower` returns, `save` writes and the runtime carries out."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from signwise.compiler.pipeline import lower_graph
 from signwise.compiler.plan import read, write
 from signwise.compiler.text import to_text
 from signwise.core.errors import PlanError
+from signwise.core.files import write_result
 
 if TYPE_CHECKING:
     import torch
@@ -40,19 +40,7 @@ class Program:
 
     def save(self, path: str | Path) -> Path:
         """Write the file whole or not at all. Errors: PlanError where it cannot be written."""
-        path = Path(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            partial.write_bytes(self.to_bytes())
-            os.replace(partial, path)
-        except OSError as error:
-            raise PlanError(
-                f"cannot write {path}: {error.strerror}. Nothing was left there; give a file in a folder that exists, "
-                "can be written and has space."
-            ) from None
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        return write_result(Path(path), self.to_bytes(), PlanError)
 
     def session(self, threads: int = 1, target: str | None = None) -> "Session":
         """The network ready to run: ``program.session()(images)``."""

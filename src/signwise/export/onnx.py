@@ -16,6 +16,7 @@ from signwise.compiler.ir import REAL, SIGN, Graph, Node, Type, Value
 from signwise.compiler.ops import OPS
 from signwise.compiler.spec import check_fused
 from signwise.core.errors import LoweringError, PlanError, TargetError
+from signwise.core.files import write_result
 from signwise.export.onnx_bodies import FLOAT, INT8, PACKED, Ref, body, pack_weight, unpack_weight
 
 if TYPE_CHECKING:
@@ -32,19 +33,14 @@ def _library() -> Any:
         import onnx.helper
     except ImportError:
         raise TargetError(
-            "the package onnx is missing; the ONNX export needs it. Install it with: pip install 'signwise[export]'"
+            "the package onnx is missing; the ONNX export needs it. Install it with: pip install 'signwise[onnx]'"
         ) from None
     return onnx
 
 
 def export_onnx(graph: Graph, path: str | Path) -> Path:
     """:func:`write_onnx` into a file. Errors: as there, and PlanError where the file cannot be written."""
-    path, content = Path(path), write_onnx(graph).SerializeToString()
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise PlanError(f"cannot write {path}: {error.strerror}; give a file in a folder that can be written") from None
-    return path
+    return write_result(Path(path), write_onnx(graph).SerializeToString(), PlanError)
 
 
 def import_onnx(path: str | Path) -> Graph:

@@ -5,7 +5,6 @@ The page's parts lie in ``page/``; the runtime and the network are embedded as b
 
 import base64
 import json
-import os
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -16,6 +15,7 @@ from signwise.compiler.ir import SIGN, Graph
 from signwise.compiler.passes.plan_memory import plan_memory
 from signwise.compiler.plan import read, write
 from signwise.core.errors import PlanError
+from signwise.core.files import write_result
 from signwise.export.wasm_module import wasm_module
 
 PARTS = Path(__file__).parent / "page"
@@ -32,19 +32,7 @@ def export_wasm(plan_bytes: bytes, path: Path) -> Path:
     """
     graph = read(plan_bytes)
     require_drawable(graph)
-    text = page(graph, plan_bytes, wasm_module())
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise PlanError(
-            f"cannot write {path}: {error.strerror}. Nothing was left there; give a file in a folder that exists, "
-            "can be written and has space."
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_result(path, page(graph, plan_bytes, wasm_module()), PlanError)
 
 
 def require_drawable(graph: Graph) -> None:

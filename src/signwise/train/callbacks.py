@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from signwise.train.checkpoint import write_atomically
+from signwise.core.files import write_atomically
 from signwise.train.folder import STATE, RunFolder
 
 
@@ -21,7 +21,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         buffer = io.BytesIO()  # torch.save straight to a full disk raises a RuntimeError, write_bytes an OSError
         torch.save(checkpoint, buffer)
-        write_atomically(Path(path), lambda partial: partial.write_bytes(buffer.getbuffer()))
+        write_atomically(Path(path), buffer.getbuffer())
 
 
 class LiveBar(RichProgressBar):

@@ -1,7 +1,6 @@
 """The final model on disk: tensors as safetensors, and beside them the JSON that rebuilds it without the recipe."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import nn
 
 from signwise.convert import layer_methods, restore_methods_
 from signwise.core.errors import CheckpointError
+from signwise.core.files import write_atomically
 from signwise.models import create_from_config
 from signwise.nn.layers import binary_layers
 
@@ -26,18 +26,8 @@ def save_model(model: nn.Module, folder: Path, **facts: Any) -> None:
     """
     config = {"format": FORMAT, "model": getattr(model, "config", None), "methods": layer_methods(model), **facts}
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
-    write_atomically(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors)))
-    write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=1)))
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Let ``write`` fill a temporary neighbour of ``path``, then move it into place."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(folder / WEIGHTS, save(tensors))
+    write_atomically(folder / CONFIG, json.dumps(config, indent=1))
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signwise.core.errors import ConfigError, TrainingError
+from signwise.core.errors import ConfigError, RunFolderError, TrainingError
+from signwise.core.files import write_result
 from signwise.methods import METHODS
 from signwise.objectives import OBJECTIVES
-from signwise.train.checkpoint import write_atomically
 from signwise.train.folder import versions
 from signwise.train.recipe import Recipe
 from signwise.train.run import Result, fit
@@ -183,5 +183,5 @@ def to_dict(recipe: Recipe, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def save(data: dict[str, Any], path: Path) -> None:
-    """Write a comparison's plain data as JSON."""
-    write_atomically(path, lambda partial: partial.write_text(json.dumps(data, indent=1)))
+    """Write a comparison's plain data as JSON. Errors: RunFolderError where it cannot be written."""
+    write_result(path, json.dumps(data, indent=1), RunFolderError)

@@ -12,8 +12,9 @@ from filelock import FileLock, Timeout
 
 import signwise
 from signwise.core.errors import CheckpointError, ConfigError, RunFolderError
+from signwise.core.files import write_atomically
 from signwise.core.process import is_main_process
-from signwise.train.checkpoint import CONFIG, write_atomically
+from signwise.train.checkpoint import CONFIG
 from signwise.train.recipe import Recipe, recipe_from_dict
 
 RECIPE, METRICS, STATE, VERSIONS = "recipe.yaml", "metrics.jsonl", "last.ckpt", "versions.json"
@@ -95,7 +96,7 @@ class RunFolder:
     def write(self, name: str, text: str) -> None:
         """Write one file of the folder, whole or not at all."""
         try:
-            write_atomically(self.path / name, lambda path: path.write_text(text))
+            write_atomically(self.path / name, text)
         except OSError as error:
             raise self.unwritable(error) from error
 
