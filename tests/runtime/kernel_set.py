@@ -51,6 +51,7 @@ class Conv(Structure):
 
 SIZE = CFUNCTYPE(c_size_t, POINTER(Geometry))
 PACK = CFUNCTYPE(None, POINTER(Geometry), c_void_p, c_void_p)
+TAPS = CFUNCTYPE(None, c_void_p, POINTER(c_void_p), c_int32, c_int32)
 
 
 class Kernels(Structure):
@@ -65,6 +66,9 @@ class Kernels(Structure):
         ("conv_scratch", SIZE),
         ("conv", CFUNCTYPE(None, POINTER(Conv), POINTER(Epilogue), c_void_p, c_void_p, Block)),
         ("epilogue", CFUNCTYPE(None, POINTER(Epilogue), c_void_p, c_int32, c_int64, c_int64)),
+        ("transpose", CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_int32, c_int64)),
+        ("max_taps", TAPS),
+        ("add_taps", TAPS),
     ]
 
 

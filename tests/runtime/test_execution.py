@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from signwise.compiler.interpreter import run
 from signwise.compiler.ir import Graph
+from signwise.compiler.passes.plan_memory import plan_memory
 from signwise.compiler.text import parse
 from tests.export.random_graphs import graphs
 from tests.runtime.plans import assert_same, every_op, results, with_slots
@@ -230,3 +231,32 @@ def test_max_pool_takes_the_first_of_equals_and_no_nan(target):
         "%y, %s, %t, %f, %o, %q",
     )
     assert_same(graph, cells[None, None], target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("pool", "window", "out"),
+    [
+        ("max_pool", "kernel=(3,3) stride=(2,2) padding=(1,1,1,1) dilation=(1,1)", (21, 21)),
+        ("max_pool", "kernel=(2,2) stride=(5,1) padding=(0,0,0,0) dilation=(1,2)", (8, 39)),
+        ("max_pool", "kernel=(2,1) stride=(1,1) padding=(9,0,9,0) dilation=(7,1)", (52, 41)),
+        ("avg_pool", "kernel=(4,2) stride=(1,2) padding=(0,0,0,1) dilation=(1,1) divisor=8", (38, 21)),
+    ],
+)
+def test_convolution_with_a_pool_behind_it(target, pool, window, out):
+    """Large enough to be carried out together, with and without an epilogue on the pool."""
+    rng, (height, width) = np.random.default_rng(5), out
+    weight = ",".join(map(str, rng.integers(-2, 3, 40 * 2 * 9)))
+    graph = parse(
+        f"input %x: real[2,41,41]\n"
+        f"%c: real[40,41,41] = conv(%x) stride=(1,1) padding=(1,1,1,1) dilation=(1,1) groups=1 activation=clamp "
+        f"low=-8.0 high=64.0 weight=float32[40,2,3,3]{{{weight}}}\n"
+        f"%y: real[40,{height},{width}] = {pool}(%c) {window}\n"
+        f"%d: real[40,41,41] = conv(%x) stride=(1,1) padding=(1,1,1,1) dilation=(1,1) groups=1 "
+        f"weight=float32[40,2,3,3]{{{weight}}}\n"
+        f"%z: real[40,{height},{width}], %s: sign[40,{height},{width}] = {pool}(%d) {window} scale=float32[40]{{0.5}} "
+        f"shift=float32[40]{{1.0}} threshold=float32[40]{{3.0}}\nreturn %y, %z, %s"
+    )
+    x = whole_numbers(rng, (2, 2, 41, 41))
+    for threads in (1, 3):
+        assert_same(plan_memory(graph), x, target, threads)

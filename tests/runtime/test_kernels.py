@@ -1,7 +1,7 @@
 """Every target's kernels against NumPy: integers, bits and the floats of epilogues bit for bit."""
 
 from collections.abc import Callable
-from ctypes import byref
+from ctypes import byref, c_void_p
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,3 +290,30 @@ def test_epilogue_alone(kernels: Kernels, data: st.DataObject, channels: int, se
         start = rows.address + first * rows.array.shape[-1] * 4
         kernels.epilogue(byref(call.epilogue), start, channels, first, count)
     call.check(v, s)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 50), (64, 49), (5, 3), (66, 33), (50, 3), (1, 1)])
+def test_transpose(kernels: Kernels, rows: int, columns: int) -> None:
+    """Both pitches are larger than what is moved; what lies between stays."""
+    values = np.random.default_rng(0).normal(size=(rows, columns + 3)).astype(np.float32)
+    source, to = Buffer.of(values), Buffer.of(np.full((columns, rows + 5), 7, np.float32))
+    kernels.transpose(source.address, columns + 3, to.address, rows + 5, rows, columns)
+    np.testing.assert_array_equal(to.array[:, :rows], values[:, :columns].T)
+    assert (to.array[:, rows:] == 7).all()
+
+
+@pytest.mark.parametrize("lanes", [8, 16, 24, 72])
+def test_taps_of_pools(kernels: Kernels, lanes: int) -> None:
+    """The first of two equal values stays, so that of a zero the sign tells which; NaN is never larger."""
+    rng = np.random.default_rng(0)
+    taps = rng.choice(np.float32([-1, 0.0, -0.0, 2, np.nan]), (5, lanes))
+    source = [Buffer.of(tap) for tap in taps]
+    places = (c_void_p * 5)(*(buffer.address for buffer in source))
+    largest, total = Buffer.of(np.full((lanes,), -np.inf, np.float32)), Buffer.of(np.ones((lanes,), np.float32))
+    kernels.max_taps(largest.address, places, 5, lanes)
+    kernels.add_taps(total.address, places, 5, lanes)
+    found = np.full(lanes, -np.inf, np.float32)
+    for tap in taps:
+        found = np.where(tap > found, tap, found)
+    np.testing.assert_array_equal(largest.array.view(np.uint32), found.view(np.uint32))
+    np.testing.assert_array_equal(total.array, 1 + taps.sum(0))

@@ -70,3 +70,13 @@ def test_values_that_are_alive_together_have_slots_of_their_own(graph: Graph) ->
         assert all(held[value.slot] == value.name for value in node.outputs)
     assert all(held[values[name].slot] == name for name in planned.outputs)
     assert re.sub(r"@\d+", "", to_text(planned)) == to_text(graph)
+
+
+def test_what_a_convolution_reads_lives_through_the_pool_behind_it() -> None:
+    graph = graph_of(
+        "input %x: real[1,4,4]\n"
+        "%c: real[1,4,4] = conv(%x) stride=(1,1) padding=(0,0,0,0) dilation=(1,1) groups=1 weight=float32[1,1,1,1]{1}\n"
+        "%y: real[1,4,4] = max_pool(%c) kernel=(1,1) stride=(1,1) padding=(0,0,0,0) dilation=(1,1)\nreturn %y"
+    )
+    slots = [value.slot for value in plan_memory(graph).values().values()]
+    assert len(set(slots)) == 3

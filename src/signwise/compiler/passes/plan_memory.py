@@ -1,10 +1,12 @@
 """Every value gets a slot of the arena; values that are alive together never share one.
 
 A value is alive from the node that makes it to the last one that reads it, both included: a kernel never writes where
-it reads. Large values choose first, so that a slot is as large as the first value in it and small ones fill the gaps.
+it reads. What a convolution before a pool reads lives through the pool, as the runtime carries out both row by row.
+Large values choose first, so that a slot is as large as the first value in it and small ones fill the gaps.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 from signwise.compiler.ir import REAL, Graph, Type, Value
 
@@ -32,6 +34,9 @@ def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
     """The first and the last node of each value; the graph's input comes before all, its outputs stay to the end."""
     born = {value.name: index for index, node in enumerate(graph.nodes) for value in node.outputs}
     last = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
+    for index, (node, after) in enumerate(pairwise(graph.nodes)):
+        if node.op == "conv" and after.op.endswith("_pool"):
+            last |= {name: max(last[name], index + 1) for name in node.inputs}
     last |= dict.fromkeys(graph.outputs, len(graph.nodes))
     return {name: (born.get(name, -1), last.get(name, born.get(name, -1))) for name in graph.values()}
 

@@ -6,6 +6,8 @@
 #include "depth.h"
 #include "direct.h"
 #include "pairs.h"
+#include "taps.h"
+#include "transpose.h"
 
 #ifndef SW_DENSE
 #define SW_DENSE(function) sw_pairs_##function
@@ -38,6 +40,9 @@ static void sw_binary_conv(const sw_bconv *layer, const sw_epilogue *e, const ui
         .conv_scratch = sw_direct_scratch, \
         .conv = sw_direct_conv, \
         .epilogue = sw_epilogue_alone, \
+        .transpose = sw_transpose, \
+        .max_taps = sw_max_taps, \
+        .add_taps = sw_add_taps, \
     }
 
 #endif

@@ -80,6 +80,12 @@ typedef struct {
     /* The epilogue alone: rows of a real value (a map, or what a pool just made), count pixels from pixel `first`, which
      * is where v points. */
     void (*epilogue)(const sw_epilogue *, const float *v, int32_t channels, int64_t first, int64_t count);
+    /* to[column * to_pitch + row] = from[row * from_pitch + column]: planes to pixels, or pixels to planes. */
+    void (*transpose)(const float *from, int64_t from_pitch, float *to, int64_t to_pitch, int32_t rows,
+                      int64_t columns);
+    /* Pools of one pixel: tap after tap, out = tap > out ? tap : out, and out = out + tap, in all lanes. */
+    void (*max_taps)(float *out, const float *const *taps, int32_t count, int32_t lanes);
+    void (*add_taps)(float *out, const float *const *taps, int32_t count, int32_t lanes);
 } sw_kernels;
 
 #endif

@@ -33,6 +33,7 @@ struct sw_step {
     sw_epilogue epilogue; /* its constants; the rest is filled in when the step runs */
     int32_t plain;        /* the epilogue does nothing: real in, real out, or sign in, sign out */
     const void *data;     /* of `constant` and `channels` */
+    uint64_t rows_at;     /* of a convolution joined with the pool behind it: where in scratch memory its rows are */
 };
 
 struct sw_net {
@@ -78,7 +79,20 @@ static inline void sw_share(int32_t n, int32_t part, int32_t parts, int32_t *fro
     *to = (int32_t)((int64_t)n * (part + 1) / parts);
 }
 
+/* The step's epilogue with this session's pointers. */
+static inline sw_epilogue sw_epilogue_of(const sw_step *s, const sw_call *call) {
+    sw_epilogue e = s->epilogue;
+    const sw_place *first = sw_place_out(s, call), *last = first + s->output_count - 1;
+    if (first->kind == SW_REAL) e.real = sw_reals(call, first);
+    if (last->kind == SW_SIGN) e.bits = sw_signs_at(call, last);
+    if (s->input_count == 2) e.residual = sw_reals(call, sw_place_in(s, call, 1));
+    return e;
+}
+
 static inline int32_t sw_padded_channels(int32_t channels) { return sw_words(channels) * 64; }
+
+/* Row y of a value as floats: itself, or unpacked into `space`. */
+const float *sw_row_of(const sw_call *, const sw_place *x, int32_t y, float *space);
 
 /* What sw_measure says of the net; fills its kernels, arena_bytes and scratch_bytes. */
 int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_bytes, sw_net *net);
@@ -89,11 +103,17 @@ void sw_expand_codebook(sw_bump *bump, sw_constant *weight);
 /* The border classes of a bconv, see kernels.h; with a counting bump it only measures. */
 void sw_make_base(sw_bump *bump, const sw_node *node, const sw_geometry *g, sw_bconv *layer);
 
-/* Steps by operation: window.c, moves.c, arithmetic.c. */
+/* A convolution and the pool behind it, so many rows of the pool at a time: what lies between stays in near caches.
+ * Returns what one thread needs for it. */
+enum { SW_POOL_ROWS = 4 };
+uint64_t sw_conv_pool_scratch(const sw_kernels *, sw_step *conv, const sw_step *pool);
+
+/* Steps by operation: window.c, pool.c, moves.c, arithmetic.c. */
 void sw_run_bconv(const sw_step *, const sw_call *);
 void sw_run_conv(const sw_step *, const sw_call *);
-void sw_run_max_pool(const sw_step *, const sw_call *);
-void sw_run_avg_pool(const sw_step *, const sw_call *);
+void sw_run_conv_pool(const sw_step *, const sw_call *);
+void sw_run_nothing(const sw_step *, const sw_call *);
+void sw_run_pool(const sw_step *, const sw_call *);
 void sw_run_map(const sw_step *, const sw_call *);
 void sw_run_elementwise(const sw_step *, const sw_call *);
 void sw_run_unary(const sw_step *, const sw_call *);

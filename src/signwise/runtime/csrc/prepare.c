@@ -2,6 +2,8 @@
 #include "dispatch.h"
 #include "net.h"
 
+enum { SW_NEAR_BYTES = 1 << 18 };
+
 static uint64_t sw_place_bytes(sw_value v) {
     const uint64_t pixels = (uint64_t)v.h * (uint64_t)v.w;
     return pixels * (v.kind == SW_SIGN ? 8 * (uint64_t)sw_words(v.c) : 4 * (uint64_t)sw_lanes(v.c));
@@ -95,8 +97,8 @@ static uint64_t sw_row_bytes(const sw_model *model, const sw_node *node) {
 
 static void sw_make_step(sw_bump *bump, const sw_model *model, const sw_node *node, sw_net *net, sw_step *step) {
     static void (*const run[SW_OP_COUNT])(const sw_step *, const sw_call *) = {
-        [SW_BCONV] = sw_run_bconv,       [SW_CONV] = sw_run_conv,         [SW_MAX_POOL] = sw_run_max_pool,
-        [SW_AVG_POOL] = sw_run_avg_pool, [SW_MAP] = sw_run_map,           [SW_ADD] = sw_run_elementwise,
+        [SW_BCONV] = sw_run_bconv,       [SW_CONV] = sw_run_conv,         [SW_MAX_POOL] = sw_run_pool,
+        [SW_AVG_POOL] = sw_run_pool, [SW_MAP] = sw_run_map,           [SW_ADD] = sw_run_elementwise,
         [SW_SUB] = sw_run_elementwise,   [SW_MUL] = sw_run_elementwise,   [SW_DIV] = sw_run_elementwise,
         [SW_UNARY] = sw_run_unary,       [SW_CONSTANT] = sw_run_constant, [SW_MEAN] = sw_run_mean,
         [SW_RESIZE] = sw_run_resize,     [SW_PAD] = sw_run_pad,           [SW_SLICE] = sw_run_slice,
@@ -139,6 +141,24 @@ static void sw_make_step(sw_bump *bump, const sw_model *model, const sw_node *no
     if (node->input_count) sw_need_scratch(net, sw_row_bytes(model, node));
 }
 
+/* Lets a convolution do the work of the pool behind it, where nothing else reads what lies between, that does not fit
+ * a near cache, and the pool does not write where the convolution still reads. `done` nodes have run after the pool. */
+static void sw_join_pool(const sw_model *model, sw_net *net, const sw_node *conv, const sw_node *node, sw_step *first,
+                         sw_step *pool, uint32_t done) {
+    const sw_value between = sw_value_at(model, conv->output);
+    if (conv->op != SW_CONV || (node->op != SW_MAX_POOL && node->op != SW_AVG_POOL)) return;
+    if (conv->input_count != 1 || conv->output_count != 1 || between.kind != SW_REAL) return;
+    if (node->input_count != 1 || sw_input_of(node, 0) != conv->output || between.last != done) return;
+    if (sw_place_bytes(between) < SW_NEAR_BYTES) return;
+    const uint32_t busy = sw_value_at(model, sw_input_of(conv, 0)).slot;
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        if (sw_value_at(model, node->output + i).slot == busy) return;
+    }
+    sw_need_scratch(net, sw_conv_pool_scratch(net->kernels, first, pool));
+    first->run = sw_run_conv_pool;
+    pool->run = sw_run_nothing;
+}
+
 static void sw_build(sw_bump *bump, const sw_model *model, const sw_kernels *kernels, sw_net *net) {
     sw_step *steps = sw_take(bump, sizeof *steps * (uint64_t)model->nodes);
     uint32_t *outputs = sw_take(bump, 4 * (uint64_t)model->outputs);
@@ -150,12 +170,15 @@ static void sw_build(sw_bump *bump, const sw_model *model, const sw_kernels *ker
     for (uint32_t i = 0; outputs && i < model->outputs; i++) outputs[i] = sw_output_at(model, i);
     sw_place_values(bump, model, net);
     sw_cursor cursor = sw_begin(model);
+    sw_node node = {0}, before;
+    sw_step made[2]; /* where they are only measured */
     for (uint32_t i = 0; i < model->nodes; i++) {
-        sw_node node;
-        sw_step step;
+        sw_step *step = steps ? &steps[i] : &made[i & 1];
+        before = node;
         sw_next(&cursor, &node);
         sw_expand_codebook(bump, &node.constants[SW_WEIGHT]);
-        sw_make_step(bump, model, &node, net, steps ? &steps[i] : &step);
+        sw_make_step(bump, model, &node, net, step);
+        if (i > 0) sw_join_pool(model, net, &before, &node, steps ? step - 1 : &made[~i & 1], step, i + 1);
     }
 }
 

@@ -193,6 +193,25 @@ static void sw_scalar_conv(const sw_conv *layer, const sw_epilogue *e, const flo
     }
 }
 
+static void sw_scalar_transpose(const float *from, int64_t from_pitch, float *to, int64_t to_pitch, int32_t rows,
+                                int64_t columns) {
+    for (int32_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) to[j * to_pitch + i] = from[i * from_pitch + j];
+    }
+}
+
+static void sw_scalar_max_taps(float *out, const float *const *taps, int32_t count, int32_t lanes) {
+    for (int32_t i = 0; i < count; i++) {
+        for (int32_t c = 0; c < lanes; c++) out[c] = taps[i][c] > out[c] ? taps[i][c] : out[c];
+    }
+}
+
+static void sw_scalar_add_taps(float *out, const float *const *taps, int32_t count, int32_t lanes) {
+    for (int32_t i = 0; i < count; i++) {
+        for (int32_t c = 0; c < lanes; c++) out[c] += taps[i][c];
+    }
+}
+
 static size_t sw_scalar_none(const sw_geometry *g) {
     (void)g;
     return 0;
@@ -207,4 +226,7 @@ const sw_kernels sw_scalar = {
     .conv_scratch = sw_scalar_conv_scratch,
     .conv = sw_scalar_conv,
     .epilogue = sw_scalar_epilogue,
+    .transpose = sw_scalar_transpose,
+    .max_taps = sw_scalar_max_taps,
+    .add_taps = sw_scalar_add_taps,
 };

@@ -15,24 +15,11 @@ struct sw_session {
     uint64_t *nanoseconds;
 };
 
-/* Rows y of (C, H, W) to rows of (H, W, lanes). */
-static void sw_read_rows(const float *from, const sw_place *to, float *map, int32_t y0, int32_t y1) {
-    const int64_t plane = (int64_t)to->h * to->w, lanes = sw_lanes(to->c);
-    for (int64_t p = (int64_t)y0 * to->w; p < (int64_t)y1 * to->w; p++) {
-        for (int64_t c = 0; c < to->c; c++) map[p * lanes + c] = from[c * plane + p];
-    }
-}
-
-static void sw_write_rows(const sw_call *call, const sw_place *from, float *to, int32_t y0, int32_t y1) {
-    const int64_t plane = (int64_t)from->h * from->w, lanes = sw_lanes(from->c), words = sw_words(from->c);
-    for (int64_t p = (int64_t)y0 * from->w; p < (int64_t)y1 * from->w; p++) {
-        if (from->kind == SW_REAL) {
-            const float *pixel = sw_reals(call, from) + p * lanes;
-            for (int64_t c = 0; c < from->c; c++) to[c * plane + p] = pixel[c];
-        } else {
-            const uint64_t *pixel = sw_signs_at(call, from) + p * words;
-            for (int64_t c = 0; c < from->c; c++) to[c * plane + p] = pixel[c >> 6] >> (c & 63) & 1 ? -1.0f : 1.0f;
-        }
+static void sw_write_signs(const sw_call *call, const sw_place *from, float *to, int64_t first, int64_t pixels) {
+    const int64_t plane = (int64_t)from->h * from->w, words = sw_words(from->c);
+    for (int64_t p = first; p < first + pixels; p++) {
+        const uint64_t *pixel = sw_signs_at(call, from) + p * words;
+        for (int64_t c = 0; c < from->c; c++) to[c * plane + p] = pixel[c >> 6] >> (c & 63) & 1 ? -1.0f : 1.0f;
     }
 }
 
@@ -42,15 +29,26 @@ static void sw_read_image(const sw_session *s, const sw_call *call, int64_t imag
     const sw_place *place = call->net->places;
     int32_t y0, y1;
     sw_share(place->h, call->part, call->parts, &y0, &y1);
-    sw_read_rows(s->input + image * sw_elements(place), place, sw_reals(call, place), y0, y1);
+    const int64_t plane = (int64_t)place->h * place->w, first = (int64_t)y0 * place->w, lanes = sw_lanes(place->c);
+    call->net->kernels->transpose(s->input + image * sw_elements(place) + first, plane,
+                                  sw_reals(call, place) + first * lanes, lanes, place->c,
+                                  (int64_t)(y1 - y0) * place->w);
 }
 
 static void sw_write_image(const sw_session *s, const sw_call *call, int64_t image) {
     for (uint32_t i = 0; i < call->net->output_count; i++) {
         const sw_place *place = &call->net->places[call->net->outputs[i]];
+        float *to = s->outputs[i] + image * sw_elements(place);
         int32_t y0, y1;
         sw_share(place->h, call->part, call->parts, &y0, &y1);
-        sw_write_rows(call, place, s->outputs[i] + image * sw_elements(place), y0, y1);
+        const int64_t plane = (int64_t)place->h * place->w, first = (int64_t)y0 * place->w, lanes = sw_lanes(place->c);
+        const int32_t pixels = (y1 - y0) * place->w;
+        if (place->kind == SW_SIGN) {
+            sw_write_signs(call, place, to, first, pixels);
+        } else {
+            call->net->kernels->transpose(sw_reals(call, place) + first * lanes, lanes, to + first, plane, pixels,
+                                          place->c);
+        }
     }
 }
 

@@ -53,6 +53,14 @@ SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, s
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm256_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm256_mul_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return _mm256_fmadd_ps(a, b, c); }
+/* In every four lanes: a0 b0 a1 b1, and a2 b2 a3 b3. */
+SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return _mm256_unpacklo_ps(a, b); }
+SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return _mm256_unpackhi_ps(a, b); }
+/* Every four lanes, `pitch` floats from those before. */
+SW_INLINE void sw_store_quads(float *p, int64_t pitch, sw_vf v) {
+    _mm_storeu_ps(p, _mm256_castps256_ps128(v));
+    _mm_storeu_ps(p + pitch, _mm256_extractf128_ps(v, 1));
+}
 /* v < low ? low : v, and v > high ? high : v: a NaN stays, and so does the sign of a zero. */
 SW_INLINE sw_vf sw_at_least(sw_vf v, sw_vf low) { return _mm256_max_ps(low, v); }
 SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return _mm256_min_ps(high, v); }

@@ -49,6 +49,14 @@ SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) {
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm512_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm512_mul_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return _mm512_fmadd_ps(a, b, c); }
+SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return _mm512_unpacklo_ps(a, b); }
+SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return _mm512_unpackhi_ps(a, b); }
+SW_INLINE void sw_store_quads(float *p, int64_t pitch, sw_vf v) {
+    _mm_storeu_ps(p, _mm512_castps512_ps128(v));
+    _mm_storeu_ps(p + pitch, _mm512_extractf32x4_ps(v, 1));
+    _mm_storeu_ps(p + 2 * pitch, _mm512_extractf32x4_ps(v, 2));
+    _mm_storeu_ps(p + 3 * pitch, _mm512_extractf32x4_ps(v, 3));
+}
 SW_INLINE sw_vf sw_at_least(sw_vf v, sw_vf low) { return _mm512_max_ps(low, v); }
 SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return _mm512_min_ps(high, v); }
 SW_INLINE sw_vf sw_if_negative(sw_vf v, sw_vf other) {

@@ -48,6 +48,9 @@ SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, s
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return vaddq_f32(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return vmulq_f32(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return vfmaq_f32(c, a, b); }
+SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return vzip1q_f32(a, b); }
+SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return vzip2q_f32(a, b); }
+SW_INLINE void sw_store_quads(float *p, int64_t pitch, sw_vf v) { (void)pitch, sw_storef(p, v); }
 SW_INLINE sw_vf sw_at_least(sw_vf v, sw_vf low) { return vbslq_f32(vcltq_f32(v, low), low, v); }
 SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return vbslq_f32(vcgtq_f32(v, high), high, v); }
 SW_INLINE sw_vf sw_if_negative(sw_vf v, sw_vf other) { return vbslq_f32(vcgeq_f32(v, vdupq_n_f32(0)), v, other); }

@@ -45,6 +45,9 @@ SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, s
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm_mul_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return sw_addf(sw_mulf(a, b), c); }
+SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return _mm_unpacklo_ps(a, b); }
+SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return _mm_unpackhi_ps(a, b); }
+SW_INLINE void sw_store_quads(float *p, int64_t pitch, sw_vf v) { (void)pitch, sw_storef(p, v); }
 SW_INLINE sw_vf sw_at_least(sw_vf v, sw_vf low) { return _mm_max_ps(low, v); }
 SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return _mm_min_ps(high, v); }
 SW_INLINE sw_vf sw_if_negative(sw_vf v, sw_vf other) {

@@ -49,6 +49,9 @@ SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, s
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return wasm_f32x4_add(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return wasm_f32x4_mul(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return sw_addf(sw_mulf(a, b), c); }
+SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return wasm_i32x4_shuffle(a, b, 0, 4, 1, 5); }
+SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return wasm_i32x4_shuffle(a, b, 2, 6, 3, 7); }
+SW_INLINE void sw_store_quads(float *p, int64_t pitch, sw_vf v) { (void)pitch, sw_storef(p, v); }
 SW_INLINE sw_vf sw_at_least(sw_vf v, sw_vf low) { return wasm_f32x4_pmax(v, low); }
 SW_INLINE sw_vf sw_at_most(sw_vf v, sw_vf high) { return wasm_f32x4_pmin(v, high); }
 SW_INLINE sw_vf sw_if_negative(sw_vf v, sw_vf other) {
