@@ -156,9 +156,17 @@ def subbit(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
     return x, scale * patterns[nearest].reshape(w.shape)
 
 
+def bcnn(a: Tensor, w: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
+    whole = w.new_zeros(2 * len(w), *w.shape[1:])
+    real, imaginary = at_least(w[:, ::2], 0), at_least(w[:, 1::2], 0)
+    whole[::2, ::2], whole[::2, 1::2], whole[1::2, ::2], whole[1::2, 1::2] = real, -imaginary, imaginary, real
+    return at_least(a, 0), whole
+
+
 VALUES: dict[str, Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]] = {
     "adabin": adabin,
     "abcnet": abcnet,
+    "bcnn": bcnn,
     "subbit": subbit,
 }
 

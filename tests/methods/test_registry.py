@@ -46,5 +46,7 @@ def test_unknown_names_and_options() -> None:
         get_method("rbnn", tmin=1.0)
     with pytest.raises(ConfigError, match="method 'bnn' has no option 't_min'; known: "):
         get_method("bnn", t_min=1.0)
+    with pytest.raises(ConfigError, match=r"bcnn\(norm='whitn'\); did you mean 'whiten'"):
+        get_method("bcnn", norm="whitn")
     with pytest.raises(ConfigError, match=r"Rotate\(gradient='dropped'\)"):
         get_method("rbnn", gradient="dropped")

@@ -21,6 +21,14 @@ class Quantizer(Part):
     ) -> tuple[Tensor, ...]:
         raise NotImplementedError
 
+    def latent(self, weight: Tensor) -> Tensor:
+        """The latent weight that a layer keeps in place of a float one."""
+        return weight
+
+    def expand(self, w: Tensor) -> Tensor:
+        """The real weight that the layer uses, from one shaped like the latent."""
+        return w
+
     def stored_bits(self, weight: Tensor) -> int:
         """Bits that the binary form of a latent weight takes in a file."""
         return self.bases * weight.numel()

@@ -9,6 +9,7 @@ from signwise.core.registry import suggestion
 
 RESIDUALS = ("normal", "bireal")
 ACTIVATIONS = ("none", "relu", "clip", "hardtanh", "prelu", "rprelu", "dynamic_rprelu", "maxout")
+NUMBERS = ("real", "complex", "whitened")
 SHORTCUTS = ("pad", "conv", "binary_conv", "pool_conv", "pool_pad", "pool_duplicate")
 
 
@@ -29,6 +30,8 @@ class Wiring(Part):
     stem_activation  whether the activation follows the (real) stem
     head_norm    whether a BatchNorm1d stands before the classifier
     norm_init    initial weight of the batch norms that close a residual branch (RBNN: 1e-8, branches start off)
+    numbers      ``real``; ``complex``: channels in pairs are complex numbers, norms share one variance a pair, the stem
+                 makes an imaginary part; ``whitened``: the same with norms that whiten each pair
     on           changes for particular models: ((model name, ((field, value), ...)), ...)
 
     >>> wiring = Wiring(residual="bireal", on=(("resnet18_cifar", (("residual", "normal"),)),))
@@ -43,6 +46,7 @@ class Wiring(Part):
     stem_activation: bool = True
     head_norm: bool = False
     norm_init: float = 1.0
+    numbers: str = "real"
     on: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -50,6 +54,7 @@ class Wiring(Part):
         one_of(self, "activation", ACTIVATIONS)
         one_of(self, "shortcut", SHORTCUTS)
         one_of(self, "norm", ("after", "before"))
+        one_of(self, "numbers", NUMBERS)
         for _, changes in self.on:
             for key, _ in changes:
                 if key not in self.__dataclass_fields__ or key == "on":

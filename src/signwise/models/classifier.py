@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from signwise.components.wiring import Wiring
 from signwise.core.errors import ShapeError
 from signwise.nn.activation import activation
+from signwise.nn.complex import ComplexConv2d, ComplexInput
+from signwise.nn.norm import batch_norm
 
 
 class InputRule(Protocol):
@@ -85,11 +87,15 @@ class Classifier(nn.Module):
 
 
 def conv_stem(in_channels: int, out_channels: int, wiring: Wiring, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """conv, norm, and the activation if ``wiring.stem_activation``."""
-    layers = OrderedDict[str, nn.Module](
-        conv=nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False),
-        norm=nn.BatchNorm2d(out_channels),
-    )
+    """conv, norm, and the activation if ``wiring.stem_activation``; for complex numbers all complex, behind an
+    imaginary part."""
+    layers = OrderedDict[str, nn.Module]()
+    if wiring.numbers == "real":
+        layers["conv"] = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+    else:
+        layers["complex"] = ComplexInput(in_channels)
+        layers["conv"] = ComplexConv2d(2 * in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+    layers["norm"] = batch_norm(out_channels, wiring)
     if wiring.stem_activation:
         layers["activation"] = activation(wiring.activation, out_channels)
     return nn.Sequential(layers)

@@ -11,6 +11,7 @@ from signwise.models.classifier import Classifier, Values, linear_head
 from signwise.models.options import positive, positives
 from signwise.models.registry import add_model
 from signwise.nn.activation import activation
+from signwise.nn.norm import batch_norm
 
 
 def mlp(num_classes: int, in_channels: int, wiring: Wiring, hidden: Sequence[int], image_size: int) -> Classifier:
@@ -26,7 +27,9 @@ def mlp(num_classes: int, in_channels: int, wiring: Wiring, hidden: Sequence[int
     widths = positives("hidden", hidden)
     count = in_channels * positive("image_size", image_size) ** 2
     stem = OrderedDict[str, nn.Module](
-        flatten=nn.Flatten(), linear=nn.Linear(count, widths[0], bias=False), norm=nn.BatchNorm1d(widths[0])
+        flatten=nn.Flatten(),
+        linear=nn.Linear(count, widths[0], bias=False),
+        norm=batch_norm(widths[0], wiring, spatial=0),
     )
     if wiring.stem_activation:
         stem["activation"] = activation(wiring.activation, widths[0])
@@ -38,9 +41,9 @@ def mlp(num_classes: int, in_channels: int, wiring: Wiring, hidden: Sequence[int
 
 def _step(inputs: int, outputs: int, wiring: Wiring) -> nn.Sequential:
     linear = nn.Linear(inputs, outputs, bias=False)
-    layers = OrderedDict[str, nn.Module](norm=nn.BatchNorm1d(inputs), linear=linear)
+    layers = OrderedDict[str, nn.Module](norm=batch_norm(inputs, wiring, spatial=0), linear=linear)
     if wiring.norm == "after":
-        layers = OrderedDict(linear=linear, norm=nn.BatchNorm1d(outputs))
+        layers = OrderedDict(linear=linear, norm=batch_norm(outputs, wiring, spatial=0))
     layers["activation"] = activation(wiring.activation, outputs)
     return nn.Sequential(layers)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from signwise.components.wiring import Wiring
 from signwise.core.errors import ConfigError
 from signwise.nn.activation import activation
+from signwise.nn.norm import batch_norm
 from signwise.nn.shortcut import shortcut
 
 
@@ -47,9 +48,8 @@ def unit(
                 f"Wiring(norm='before', norm_init={norm_init}): no batch norm closes a residual branch there; "
                 "allowed: norm_init=1.0. Leave norm_init out, or set norm='after'."
             )
-        return nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(in_channels), conv=conv))
-    norm = nn.BatchNorm2d(out_channels)
-    nn.init.constant_(norm.weight, norm_init)
+        return nn.Sequential(OrderedDict(norm=batch_norm(in_channels, wiring), conv=conv))
+    norm = batch_norm(out_channels, wiring, weight=norm_init)
     return nn.Sequential(OrderedDict(conv=conv, norm=norm))
 
 
@@ -64,7 +64,7 @@ def basic_block(in_channels: int, out_channels: int, stride: int, wiring: Wiring
     >>> basic_block(4, 8, 2, Wiring(residual="bireal", shortcut="pad"))(torch.zeros(1, 4, 6, 6)).shape
     torch.Size([1, 8, 3, 3])
     """
-    past = shortcut(wiring.shortcut, in_channels, out_channels, stride)
+    past = shortcut(wiring.shortcut, in_channels, out_channels, stride, wiring)
     if wiring.residual == "bireal":
         first = unit(in_channels, out_channels, stride, wiring, norm_init=wiring.norm_init)
         return nn.Sequential(
@@ -101,12 +101,12 @@ def mobile_block(in_channels: int, out_channels: int, stride: int, wiring: Wirin
     """
     spatial = Residual(
         unit(in_channels, in_channels, stride, wiring, norm_init=wiring.norm_init),
-        shortcut("pool_duplicate", in_channels, in_channels, stride),
+        shortcut("pool_duplicate", in_channels, in_channels, stride, wiring),
         activation(wiring.activation, in_channels),
     )
     pointwise = Residual(
         unit(in_channels, out_channels, 1, wiring, kernel=1, norm_init=wiring.norm_init),
-        shortcut("pool_duplicate", in_channels, out_channels, 1),
+        shortcut("pool_duplicate", in_channels, out_channels, 1, wiring),
         activation(wiring.activation, out_channels),
     )
     return nn.Sequential(OrderedDict(spatial=spatial, pointwise=pointwise))

@@ -95,6 +95,9 @@ class BinaryLayer(nn.Module):
         self.method = method
         self.binary_weights = True
         self.binary_activations = True
+        latent = method.weight_quantizer.latent(self.weight)
+        if latent is not self.weight:
+            self.weight = nn.Parameter(latent.detach())
         groups = getattr(self, "groups", 1)
         site = Site(self.weight.detach(), self.weight.shape[1] * groups, self.spatial)
         self.project_()
@@ -164,6 +167,7 @@ class BinaryLayer(nn.Module):
             w = self.transformed_weight()
             coefficients = method.weight_estimator.coefficients(self.weight_estimator)
             bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
+            w = method.weight_quantizer.expand(w)
             return tuple(zip(bits, method.weight_scale(w, bits, self.weight_scale), strict=True))
 
     def weight_offset(self) -> Tensor | None:
@@ -175,7 +179,7 @@ class BinaryLayer(nn.Module):
 
     def forward(self, a: Tensor) -> Tensor:
         activations = self.binarizer(a) if self.binary_activations else ((a, None),)
-        weights = self.weight_terms() if self.binary_weights else ((self.weight, None),)
+        weights = self.weight_terms() if self.binary_weights else self._real_weight()
         c, o = self.binarizer.offset() if self.binary_activations else None, self.weight_offset()
         if self.training:
             out = self._apply_op(self._input(activations, c), self._weight(weights, o))
@@ -184,6 +188,9 @@ class BinaryLayer(nn.Module):
         if self.method.activation_map is not None and self.binary_activations:
             out = out * self.method.activation_map(a, self._box_mean)
         return out if self.bias is None else out + self._per_output(self.bias)
+
+    def _real_weight(self) -> Terms:
+        return ((self.method.weight_quantizer.expand(self.weight), None),)
 
     def _input(self, activations: Terms, offset: Tensor | None) -> Tensor:
         """sum_n b_n A_n + c."""
