@@ -1,12 +1,15 @@
 """What every registered method must become when it is compiled: exact counts, and PyTorch's results from C."""
 
 from collections import Counter
+from functools import cache
+from importlib import import_module
 
 import pytest
 import torch
 from torch import nn
 
 import signwise
+from signwise.compiler.frontend.capture import exported
 from signwise.core.progress import Progress
 from signwise.nn.layers import advance_, binary_layers
 
@@ -34,6 +37,14 @@ def network(method: str, model: str) -> nn.Module:
                 nn.init.normal_(module.bias)
         net(torch.randn(16, 3, SIZE, SIZE))  # running statistics
     return net.eval()
+
+
+@pytest.fixture(autouse=True)
+def one_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lowering and verification share one export, which takes nearly all of their time."""
+    shared = cache(lambda model: exported(model, torch.zeros(1, 3, SIZE, SIZE)))
+    for name in ("signwise.compiler.frontend.capture", "signwise.compiler.verify"):
+        monkeypatch.setattr(import_module(name), "exported", lambda model, example: shared(model))
 
 
 @pytest.mark.parametrize("model", MODELS)

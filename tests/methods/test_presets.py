@@ -229,6 +229,35 @@ def test_shift_of_reactnet_learns() -> None:
     assert layer.binarizer.transform[0].shift.grad.count_nonzero() == 6
 
 
+@pytest.mark.parametrize("select", ["smallest", "released"])
+def test_three_steps_of_rbonn_are_the_loop_written_out(select: str) -> None:
+    torch.manual_seed(0)
+    layer = BinaryLinear(6, 5, method=get_method("rbonn", select=select), dtype=torch.float64)
+    start = (layer.weight, layer.weight_scale.scale, layer.weight_transform[0].rate)
+    w, s, u = (tensor.detach().clone().requires_grad_() for tensor in start)
+    ours, theirs = (torch.optim.SGD(tensors, lr=0.1, momentum=0.9) for tensors in (start, (w, s, u)))
+    last = torch.zeros_like(w)
+    for _ in range(3):
+        a, target = torch.randn(7, 6, dtype=torch.float64), torch.randn(7, 5, dtype=torch.float64)
+        ours.zero_grad()
+        (layer(a) - target).square().mean().backward()
+        ours.step()
+        layer.after_step_()
+
+        falling = sorted(range(5), key=lambda o: -abs(s[o].item()))
+        rank = falling if select == "released" else [falling.index(o) for o in range(5)]
+        mask = torch.tensor([[1.0 if r >= 3 else 0.0] for r in rank])
+        theirs.zero_grad()
+        scaled = s.abs() * surrogate(w - u * last * mask, ones)
+        (positive(a) @ straight(scaled, torch.tensor(0.02)).T - target).square().mean().backward()
+        assert w.grad is not None
+        last = w.grad.clone()
+        theirs.step()
+        for tensor, wanted in zip(start, (w, s, u), strict=True):
+            assert torch.allclose(tensor, wanted, rtol=1e-6, atol=1e-9)
+    assert layer.weight_transform[0].rate.unique().numel() > 1
+
+
 @pytest.mark.parametrize("gradient, trapped", [("released", True), ("through", False)])
 def test_latent_weights_of_rbnn_in_the_released_code_wait_for_weight_decay(gradient: str, trapped: bool) -> None:
     torch.manual_seed(0)

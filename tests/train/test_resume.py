@@ -49,7 +49,7 @@ def stop_after(epoch):
     [
         ("irnet", {"contrastive_mi": {"negatives": "bank", "capacity": 64, "dim": 8, "critic": "nce"}}),
         ("rbnn", {"contrastive_mi": {"negatives": "queue", "capacity": 128, "dim": 8}}),
-        ("reactnet", {}),
+        ("rbonn", {"reconstruction": {"weight": 0.01}}),
     ],
 )
 def test_resumed_run_equals_uninterrupted_run(tmp_path, recipe, method, objectives):
@@ -58,6 +58,7 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path, recipe, method, objectiv
     with pytest.raises(Stop):  # between writing the metrics and the state of epoch 2: epoch 2 runs again
         fit(recipe, tmp_path / "cut", on_epoch=stop_after(2))
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
+    assert all(tensor.any() for name, tensor in weights(tmp_path / "cut").items() if name.endswith(".correction"))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
     whole, cut = ([row | {"seconds": 0} for row in read_metrics(tmp_path / name)] for name in ("whole", "cut"))
     assert whole == cut

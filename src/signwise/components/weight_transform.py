@@ -160,7 +160,7 @@ class Rotate(WeightTransform):
 
 @dataclass(frozen=True)
 class Backtrack(WeightTransform):
-    """Go back along the last gradient in the filters whose scale is small: w = W - u (dL/dW)_last m, in training only.
+    """Correct the filters whose scale is small with the last gradient: w = W - u (dL/dW)_last m, in training only.
 
     u (O, 1, 1, 1) learnt, started at ``start``; m = 1 for the ``share`` of the filters with the smallest scales
     (``select="smallest"``, default), else 0. The gradient is that of the last optimizer step.

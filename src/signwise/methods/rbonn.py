@@ -12,7 +12,7 @@ from signwise.methods.registry import METHODS
 
 @METHODS.register("rbonn")
 def rbonn(select: str = "smallest", gradient: str = "exact") -> Method:
-    """ReActNet with a learnt scale that is coupled to the latent weight: filters of small scale go back a step.
+    """ReActNet with a learnt scale that is coupled to the latent weight, which is corrected where the scale is small.
 
     Forward: in training w = W - u g m, u learnt per filter from 0.2 on, g the last step's dL/dW, m = 1 for the two
     fifths of the filters with the smallest scales; in evaluation w = W. s = 0.02 |S|, S learnt per filter from N(0, 1)
