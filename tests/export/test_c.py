@@ -5,19 +5,14 @@ import subprocess
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
-from torch import nn
 
-import signwise
-from signwise.compiler.interpreter import run
-from signwise.compiler.ir import SIGN, Graph
+from signwise.compiler.ir import Graph
 from signwise.compiler.passes.plan_memory import plan_memory
 from signwise.compiler.text import parse
 from signwise.core.errors import ConfigError, LoweringError, PlanError
 from signwise.export.c import export_c, model_header, model_source
-from signwise.nn.pixels import Pixels
-from tests.export.c_machine import FLAGS, HOSTED, assert_same, compiled, results, seen_inside, write_sources
+from tests.export.c_machine import FLAGS, HOSTED, assert_same, compiled, network, results, small_numbers, write_sources
 from tests.export.random_graphs import graphs
 from tests.runtime.plans import every_op
 
@@ -46,27 +41,21 @@ def host(tmp_path_factory):
     return run_here
 
 
-def small_numbers(graph: Graph, batch: int) -> np.ndarray:
-    """Multiples of 1/2, many of them 0 and -0.0."""
-    rng = np.random.default_rng(0)
-    x = rng.integers(-3, 4, (batch, *graph.input.type.shape)).astype(np.float32) / 2
-    return np.where(rng.random(x.shape) < 0.2, np.float32(-0.0), x)
+def check(host, graph: Graph) -> None:
+    images = small_numbers(graph, 2)
+    assert_same(host(graph, images), graph, images)
 
 
 @needs_compiler
 def test_every_operation(host):
-    graph = every_op()
-    images = small_numbers(graph, 3)
-    assert_same(host(graph, images), graph, images)
+    check(host, every_op())
 
 
 @needs_compiler
 @settings(max_examples=8, deadline=None)
 @given(graphs())
 def test_random_graphs(host, graph):
-    graph = plan_memory(graph)
-    images = small_numbers(graph, 2)
-    assert_same(host(graph, images), graph, images)
+    check(host, plan_memory(graph))
 
 
 @needs_compiler
@@ -74,33 +63,14 @@ def test_random_graphs(host, graph):
 @settings(max_examples=150, deadline=None)
 @given(graphs())
 def test_more_random_graphs(host, graph):
-    test_random_graphs.hypothesis.inner_test(host, graph)
-
-
-def trained_shape(model: str, method: str) -> Graph:
-    """A network for 8x8 grey images, pixel values 0 to 255, with statistics of its own in every norm."""
-    torch.manual_seed(0)
-    how = signwise.get_method(method)
-    network = signwise.create_model(model, 10, 1, how.wiring)
-    signwise.binarize_(network, how)
-    network.train()(torch.randn(64, 1, 8, 8))
-    whole = nn.Sequential(Pixels([0.3], [0.4]), network).eval()
-    return signwise.lower(whole, torch.zeros(1, 1, 8, 8)).graph
+    check(host, plan_memory(graph))
 
 
 @needs_compiler
 @pytest.mark.parametrize("model, method", [("resnet8", "irnet"), ("resnet20_tiny", "reactnet")])
 def test_networks(model, method, host):
-    graph = seen_inside(trained_shape(model, method))
-    images = np.random.default_rng(1).integers(0, 256, (4, 1, 8, 8)).astype(np.float32)
-    expected, found = run(graph, images), host(graph, images)
-    kinds = {name: value.type.kind for name, value in graph.values().items()}
-    assert sum(kinds[name] == SIGN for name in expected) >= 6
-    for name, array in expected.items():
-        if kinds[name] == SIGN:
-            np.testing.assert_array_equal(found[name], array, err_msg=name)
-        else:
-            np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-4, err_msg=name)
+    graph, images = network(model, method)
+    assert_same(host(graph, images), graph, images, near=True)
 
 
 @needs_compiler
@@ -194,9 +164,7 @@ def test_a_folder_that_is_a_file(tmp_path):
     path.write_text("kept")
     with pytest.raises(PlanError) as caught:
         export_c(parse(TINY), path)
-    assert str(caught.value) == (
-        f"SW402: cannot make the folder {path}: File exists; give one that can be written"
-    )
+    assert str(caught.value) == (f"SW402: cannot make the folder {path}: File exists; give one that can be written")
     assert path.read_text() == "kept"
 
 

@@ -101,7 +101,7 @@ def _constant(node: Node, role: str, array: np.ndarray) -> tuple[bytes, bytes]:
 
 
 def stored_weight(node: Node) -> np.ndarray:
-    """A weight as files and the portable kernels have it: (O, Kh, Kw, I), that of a `bconv` as bits in whole bytes."""
+    """A weight as the portable kernels read it, (O, Kh, Kw, I), that of a `bconv` as bits in whole bytes."""
     weight = node.consts["weight"].transpose(0, 2, 3, 1)
     return np.packbits(weight < 0, axis=-1, bitorder="little") if node.op == "bconv" else weight
 
