@@ -96,10 +96,14 @@ def _constant(node: Node, role: str, array: np.ndarray) -> tuple[bytes, bytes]:
     dtype = "bits" if role == "weight" and node.op == "bconv" else str(array.dtype)
     row = ROW.pack(ROLES.index(role), DTYPES.index(dtype), *sizes)
     if role == "weight":
-        array = array.transpose(0, 2, 3, 1)
-    if dtype == "bits":
-        return row, np.packbits(array < 0, axis=-1, bitorder="little").tobytes()
+        array = stored_weight(node)
     return row, array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def stored_weight(node: Node) -> np.ndarray:
+    """A weight as the portable kernels read it, (O, Kh, Kw, I), that of a `bconv` as bits in whole bytes."""
+    weight = node.consts["weight"].transpose(0, 2, 3, 1)
+    return np.packbits(weight < 0, axis=-1, bitorder="little") if node.op == "bconv" else weight
 
 
 def _text(graph: Graph) -> bytes:

@@ -94,8 +94,8 @@ static inline int32_t sw_padded_channels(int32_t channels) { return sw_words(cha
 /* Row y of a value as floats: itself, or unpacked into `space`. */
 const float *sw_row_of(const sw_call *, const sw_place *x, int32_t y, float *space);
 
-/* What sw_measure says of the net; fills its kernels, arena_bytes and scratch_bytes. */
-int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_bytes, sw_net *net);
+/* What sw_start needs. */
+uint64_t sw_session_bytes(const sw_net *net, int32_t threads);
 
 /* Weights that the file holds as kernels and indices become plain bits, in memory of the net. */
 void sw_expand_codebook(sw_bump *bump, sw_constant *weight);

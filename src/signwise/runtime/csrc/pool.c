@@ -148,7 +148,9 @@ void sw_run_conv_pool(const sw_step *s, const sw_call *call) {
         const int32_t from = sw_within(top, 0, g->in_h);
         const int32_t to = sw_within(top + sw_pooled_rows(g, next - y), from, g->in_h);
         const int32_t kept = end > from ? end - from : 0;
-        memmove(rows, rows + (uint64_t)(end - kept - first) * pitch, (uint64_t)kept * pitch);
+        for (int32_t i = 0; i < kept && from > first; i++) {
+            memcpy(rows + (uint64_t)i * pitch, rows + (uint64_t)(from - first + i) * pitch, pitch);
+        }
         if (from + kept < to) {
             const sw_conv part = sw_rows_of(&s->as.conv, from + kept, to - from - kept);
             const sw_block block = {0, part.geometry.out_h, 0, part.geometry.out_c};

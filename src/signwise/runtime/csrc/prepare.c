@@ -182,7 +182,7 @@ static void sw_build(sw_bump *bump, const sw_model *model, const sw_kernels *ker
     }
 }
 
-int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_bytes, sw_net *net) {
+static int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_bytes, sw_net *net) {
     if (!model || !model->plan) return SW_BAD_ARGUMENT;
     const sw_kernels *kernels = sw_find_target(target);
     if (!kernels) return SW_BAD_TARGET;
@@ -190,6 +190,15 @@ int sw_measure_net(const sw_model *model, const char *target, uint64_t *net_byte
     sw_build(&bump, model, kernels, net);
     *net_bytes = bump.used;
     return SW_OK;
+}
+
+int sw_measure(const sw_model *model, const char *target, int32_t threads, uint64_t *net_bytes,
+               uint64_t *session_bytes) {
+    sw_net net;
+    if (!net_bytes || !session_bytes || threads < 1 || threads > SW_MAX_THREADS) return SW_BAD_ARGUMENT;
+    const int status = sw_measure_net(model, target, net_bytes, &net);
+    if (!status) *session_bytes = sw_session_bytes(&net, threads);
+    return status;
 }
 
 int sw_prepare(const sw_model *model, const char *target, void *memory, uint64_t bytes, const sw_net **net) {

@@ -86,20 +86,11 @@ static void sw_lay_out(sw_bump *bump, const sw_net *net, int32_t threads, sw_ses
     s->team = sw_take(bump, sw_team_bytes(threads));
 }
 
-static uint64_t sw_session_bytes(const sw_net *net, int32_t threads) {
+uint64_t sw_session_bytes(const sw_net *net, int32_t threads) {
     sw_session unused;
     sw_bump bump = {.used = sw_align(sizeof unused)};
     sw_lay_out(&bump, net, threads, &unused);
     return bump.used;
-}
-
-int sw_measure(const sw_model *model, const char *target, int32_t threads, uint64_t *net_bytes,
-               uint64_t *session_bytes) {
-    sw_net net;
-    if (!net_bytes || !session_bytes || threads < 1 || threads > SW_MAX_THREADS) return SW_BAD_ARGUMENT;
-    const int status = sw_measure_net(model, target, net_bytes, &net);
-    if (!status) *session_bytes = sw_session_bytes(&net, threads);
-    return status;
 }
 
 int sw_start(const sw_net *net, int32_t threads, void *memory, uint64_t bytes, sw_session **session) {

@@ -1,5 +1,7 @@
 /* SW_NO_THREADS leaves a team of one, for machines without pthreads. */
+#ifndef SW_NO_THREADS
 #define _POSIX_C_SOURCE 200809L
+#endif
 
 #include "threads.h"
 
