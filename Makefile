@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check docs clean
+.PHONY: help quickstart test cross check docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
-quickstart: $(STAMP)  ## Run the package once from end to end, and write runs/quickstart/report.html
+quickstart: $(STAMP)  ## Run the package once from end to end, and write report.html and demo.html in runs/quickstart
 	@$(BIN)/signwise quickstart
 
 test: $(STAMP)  ## Run the tests and doctests, without those marked slow
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4
+
+cross: $(STAMP)  ## Run the slow tests of what is compiled: on emulators, in Chromium, against hostile files
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile -m slow tests/runtime tests/export tests/compiler
 
 check: $(STAMP)  ## Check lint, format, types and import rules
 	@$(BIN)/ruff check .

@@ -92,7 +92,7 @@ def test_what_is_missing_is_said_and_left_out(
     assert "the float twin is not timed (import of onnxruntime halted" in said
     assert "no web page (SW403: no compiler for WebAssembly)" in said
     assert "demo.html" not in out
-    assert "The web page was not written" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The page to draw on was not written" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_report_that_cannot_be_written(tmp_path: Path, small: list[str], call: Call) -> None:

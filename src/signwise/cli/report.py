@@ -28,6 +28,7 @@ def render(findings: Findings, deployed: Deployed | None) -> str:
         epochs=recipe.epochs,
         seeds=", ".join(map(str, findings.seeds)),
         cards=_cards(findings, deployed),
+        page=_page(deployed),
         results=_results(findings),
         deployed=_deployed(deployed),
         images=images,
@@ -70,6 +71,12 @@ def _results(findings: Findings) -> str:
     return _table(heads, [cells(row) for row in findings.rows], left=1)
 
 
+def _page(deployed: Deployed | None) -> str:
+    if deployed is None or deployed.page is None:
+        return "<p>The page to draw on was not written; the command says why.</p>"
+    return f'<p class="try"><a href="{escape(deployed.page.name)}">Try it by hand</a>It runs in your browser.</p>'
+
+
 def _deployed(deployed: Deployed | None) -> str:
     if deployed is None:
         return "<p>No one-bit run was completed, so there is nothing to compile.</p>"
@@ -79,13 +86,10 @@ def _deployed(deployed: Deployed | None) -> str:
         for row in (deployed.twin, deployed.binary)
         if row
     ]
-    page = "The web page was not written; the command says why."
-    if deployed.page:
-        page = f'<a href="{escape(deployed.page.name)}">Draw a digit</a> and it runs in your browser.'
     file = deployed.compiled.path.name
     return (
         f'<div class="scroll">{_table(heads, rows, left=1)}</div><p>The first IR-Net run as one file, '
-        f'<a href="{escape(file)}">{escape(file)}</a>: median time of single images on one thread. {page}</p>'
+        f'<a href="{escape(file)}">{escape(file)}</a>: median time of single images on one thread.</p>'
     )
 
 

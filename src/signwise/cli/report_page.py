@@ -14,10 +14,10 @@ main { max-width: 800px; margin: 0 auto; padding: 56px 20px 80px; }
 h1 { font-size: 2.3rem; line-height: 1.15; margin: 0 0 8px; letter-spacing: -0.01em; }
 h2 { font-size: 1.3rem; margin: 52px 0 8px; }
 p { margin: 0 0 14px; max-width: 66ch; } .lead { color: var(--soft); font-size: 1.1rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 14px; margin: 30px 0 8px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 14px; margin: 30px 0 8px; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 16px 18px; }
 .card b { display: block; font: 600 1.75rem/1.2 ui-sans-serif, system-ui, sans-serif; }
-.card span { color: var(--soft); font: 0.85rem/1.35 ui-sans-serif, system-ui, sans-serif; }
+.card span { display: block; color: var(--soft); font: 0.85rem/1.35 ui-sans-serif, system-ui, sans-serif; }
 figure { margin: 18px 0; background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 16px; }
 figcaption, .legend, svg text, table { font-family: ui-sans-serif, system-ui, sans-serif; }
 figcaption { color: var(--soft); font-size: 0.85rem; margin-top: 6px; }
@@ -35,6 +35,8 @@ th { text-align: left; font-weight: 600; color: var(--soft); } th, td { padding:
 .pill { border-radius: 99px; padding: 1px 9px; font-size: 0.78rem; border: 1px solid var(--rule); color: var(--soft); }
 .pill.one { background: var(--s1); border-color: var(--s1); color: var(--back); }
 a { color: var(--s1); }
+.try a { display: inline-block; margin: 10px 12px 0 0; padding: 8px 18px; border-radius: 99px; text-decoration: none;
+  background: var(--s1); color: var(--back); font: 600 1rem/1.4 ui-sans-serif, system-ui, sans-serif; }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 14px 18px; overflow-x: auto;
   font: 0.85rem/1.6 ui-monospace, Menlo, Consolas, monospace; }
 .s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); } .s4 { --c: var(--s4); }
@@ -55,6 +57,7 @@ PAGE = Template("""<!doctype html>
 <p class="lead">The same small network, trained three ways on $data: with ordinary numbers, with one bit, and with one
 bit and a helping hand. $runs runs of $epochs epochs each; every figure here is the mean over the seeds $seeds.</p>
 <div class="cards">$cards</div>
+$page
 
 <h2>What one bit means</h2>
 <p>An ordinary network multiplies real numbers: each weight and each value that flows between layers takes 32 bits. A
