@@ -52,6 +52,14 @@ def test_every_operation(host):
 
 
 @needs_compiler
+def test_a_whole_word_of_channels_compared_from_above(host):
+    check(
+        host,
+        parse("input %x: real[64,1,2]@0\n%s: sign[64,1,2]@1 = map(%x) direction=int8[64]{-1}\nreturn %s"),
+    )
+
+
+@needs_compiler
 @settings(max_examples=8, deadline=None)
 @given(graphs())
 def test_random_graphs(host, graph):

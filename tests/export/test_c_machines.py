@@ -43,12 +43,13 @@ def tool(*names: str) -> str:
 
 
 def cross_compiler(processor: str) -> list[str]:
-    """Debian's, or ziglang."""
-    if found := shutil.which(f"{processor}-linux-gnu-gcc"):
+    """Debian's, where the C library for it is here too, or ziglang."""
+    found, library = shutil.which(f"{processor}-linux-gnu-gcc"), Path(f"/usr/{processor}-linux-gnu/include/stdio.h")
+    if found and library.is_file():
         return [found]
     if importlib.util.find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc", "-target", f"{processor}-linux-musl"]
-    pytest.skip(f"needs {processor}-linux-gnu-gcc or the package ziglang")
+    pytest.skip(f"needs {processor}-linux-gnu-gcc and its C library, or the package ziglang")
 
 
 @pytest.fixture(params=["every operation", "resnet8", "reactnet"])

@@ -11,11 +11,11 @@ TYPES = {"uint8": "uint8_t", "uint32": "uint32_t", "int32": "int32_t", "uint64":
 def number(x: int | float) -> str:
     """A number that every compiler reads exactly.
 
-    >>> number(-3), number(0.1), number(-0.0), number(float("-inf"))
-    ('-3', '0x1.999999999999ap-4f', '-0x0p+0f', '-__builtin_inff()')
+    >>> number(-3), number(2**63), number(0.1), number(-0.0), number(float("-inf"))
+    ('-3', '0x8000000000000000', '0x1.999999999999ap-4f', '-0x0p+0f', '-__builtin_inff()')
     """
     if isinstance(x, int):
-        return str(x)
+        return hex(x) if x >= 2**63 else str(x)  # a decimal constant has to be signed
     if np.isnan(x):
         return '__builtin_nanf("")'
     if np.isinf(x):
