@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from signwise.components.activation_transform import SqueezeShift
 from signwise.components.wiring import Wiring
 from signwise.core.progress import Progress
 from signwise.methods import get_method
@@ -349,9 +350,15 @@ def test_stages(name: str) -> None:
     assert stages == STAGES.get(name, [(True, True, None)])
 
 
-def test_sdbnn_has_two_stages_on_imagenet() -> None:
-    stages = get_method("sdbnn", imagenet=True).stages
-    assert [(s.weights, s.activations, s.weight_decay) for s in stages] == [(False, True, None), (True, True, None)]
+def test_sdbnn_on_imagenet_has_two_stages_wider_networks_and_bireals_derivatives() -> None:
+    small, large = get_method("sdbnn"), get_method("sdbnn", imagenet=True)
+    stages = [(s.weights, s.activations, s.weight_decay) for s in large.stages]
+    assert stages == [(False, True, None), (True, True, None)]
+    bireal = get_method("bireal")
+    assert large.weight_estimator == bireal.weight_estimator
+    assert large.activation_estimator == bireal.activation_estimator
+    assert small.activation_transform == (SqueezeShift(reduction=16),)
+    assert large.activation_transform == (SqueezeShift(reduction=8),)
 
 
 def test_abcnet_from_a_checkpoint_has_one_stage_and_the_bases_asked_for() -> None:
