@@ -75,7 +75,8 @@ def _row(name: str, recipes: Mapping[str, Any]) -> dict[str, Any]:
 
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """The rows as a table of Markdown."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, rows)]
+    body = ([f"`{name}`", *rest] for name, *rest in map(_cells, rows))
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -83,7 +84,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     promised = [about for about in row["recipes"].values() if not about["published"].startswith("None")]
     reproduced = sum(bool(about["reproduced"]) for about in promised)
     return [
-        f"`{row['name']}`",
+        row["name"],
         row["paper"].rstrip("."),
         row["class"],
         f"{row['weight_bits']:.2g}/{row['activation_bits']}",
