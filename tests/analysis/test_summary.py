@@ -11,6 +11,7 @@ from signwise.components.wiring import Wiring
 from signwise.convert import binarize_
 from signwise.methods import get_method
 from signwise.models import create_model
+from signwise.nn.activation import DynamicRPReLU
 from signwise.nn.layers import BinaryConv2d, BinaryLayer, BinaryLinear, binary_layers, set_stage_
 
 IMAGENET = (3, 224, 224)
@@ -214,3 +215,25 @@ def test_every_binary_layer_has_its_own_row() -> None:
     binarize_(model, "reactnet")
     rows = {cost.name for cost in summarize(model).rows if cost.weight_bits == 1}
     assert rows == {name for name, module in model.named_modules() if isinstance(module, BinaryLayer)}
+
+
+def test_bits_of_kernels_from_a_codebook_are_those_of_indices_and_codebook() -> None:
+    conv = BinaryConv2d(32, 16, 3, padding=1, method=get_method("subbit"))
+    row = summarize(nn.Sequential(conv), (32, 6, 6)).rows[0]
+    stored = 16 * 32 * 6 + 64 * 9
+    assert row.weight_bits == stored / (16 * 32 * 9) and row.activation_bits == 1
+    assert row.packed_bytes == stored // 8 + 4 * 32  # and the shifts; the latent patterns are not deployed
+    assert row.parameters == 16 * 32 * 9 + 64 * 9 + 32
+    assert (row.binary_macs, row.float_macs) == (16 * 32 * 9 * 36, 0)
+
+
+def test_a_complex_layer_has_half_the_weights_and_all_the_operations() -> None:
+    conv = BinaryConv2d(32, 16, 3, padding=1, method=get_method("bcnn"))
+    row = summarize(nn.Sequential(conv), (32, 6, 6)).rows[0]
+    assert (row.weight_bits, row.parameters, row.packed_bytes) == (1, 16 * 32 * 9 // 2, 16 * 32 * 9 // 16)
+    assert row.binary_macs == 16 * 32 * 9 * 36
+
+
+def test_small_networks_around_the_activation_are_counted() -> None:
+    activation = DynamicRPReLU(32)
+    assert sum(row.float_macs for row in summarize(activation, (32, 6, 6)).rows) == 2 * 2 * 32 * 2

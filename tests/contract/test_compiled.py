@@ -11,6 +11,7 @@ from torch import nn
 import signwise
 from signwise.compiler.frontend.capture import exported
 from signwise.core.progress import Progress
+from signwise.nn.complex import ComplexNorm
 from signwise.nn.layers import advance_, binary_layers
 
 SIZE = 32
@@ -32,7 +33,7 @@ def network(method: str, model: str) -> nn.Module:
             for parameter in layer.binarizer.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.1)
         for module in net.modules():
-            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, ComplexNorm)):
                 nn.init.normal_(module.weight)
                 nn.init.normal_(module.bias)
         net(torch.randn(16, 3, SIZE, SIZE))  # running statistics

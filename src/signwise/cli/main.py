@@ -18,6 +18,7 @@ VERBS = {
     "export": "a compiled network as a web page, or as ONNX",
     "bench": "how fast a compiled network is here, and where its time goes",
     "describe": "what is binary in a network, why, and what every layer costs",
+    "status": "every method: its class, what it costs, what of its paper is reproduced",
     "list": "methods, models, recipes, objectives, data sets",
     "doctor": "check this machine: versions, processor, data, folders",
 }

@@ -1,4 +1,4 @@
-"""BCNN: Binary Complex Neural Network Acceleration on FPGA (Peng, Zhou, Weitze et al., 2021)."""
+"""BCNN: Binary Complex Neural Network (Li, Geng, Li and Yu, 2021)."""
 
 from signwise.components.complex_bits import ComplexBits
 from signwise.components.constraint import Clip

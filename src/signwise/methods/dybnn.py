@@ -1,4 +1,4 @@
-"""DyBNN: Dynamic Binary Neural Network by learning channel-wise thresholds (Zhang, Zhang, Li et al., ICASSP 2022)."""
+"""DyBNN: Dynamic Binary Neural Network by learning channel-wise thresholds (Zhang, Su, Feng et al., ICASSP 2022)."""
 
 from signwise.components.activation_transform import SqueezeShift
 from signwise.components.estimator import Polynomial, Window

@@ -57,7 +57,8 @@ class Recipe:
 
     ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as
     in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and
-    its source. ``wiring`` changes single fields of the method's wiring.
+    its source, ``reproduced`` ours at the same budget, empty where it has not been run. ``wiring`` changes single
+    fields of the method's wiring.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs
@@ -82,6 +83,7 @@ class Recipe:
     compile: bool = False
     init_from: str | None = None
     published: str = ""
+    reproduced: str = ""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
