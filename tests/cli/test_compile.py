@@ -30,6 +30,18 @@ def test_compiles_and_verifies_on_the_test_images(trained: Path, tmp_path: Path,
     assert session.meta["classes"].split() == list("0123456789")
 
 
+def test_int8_real_layers_say_what_they_change(trained: Path, tmp_path: Path, call: Call, call_json: CallJson) -> None:
+    arguments = "compile", trained, "--out", tmp_path / "net.swn", "--samples", 20, "--real", "int8"
+    code, facts = call_json(*arguments)
+    rounding = facts["rounding"]
+    assert code == 0 and facts["verification"]["ok"]
+    assert rounding["images"] == 20 and 15 <= rounding["same_largest"] <= 20
+    assert abs(rounding["accuracy_float32"] - rounding["accuracy_int8"]) <= 0.25
+    assert signwise.load(tmp_path / "net.swn").takes_bytes
+    code, out, _ = call(*arguments)
+    assert code == 0 and re.search(r"same largest result as float32 on \d+ of 20 images; accuracy [\d.]+% with", out)
+
+
 def test_prints_operations_and_sizes(trained: Path, tmp_path: Path, call: Call) -> None:
     code, out, _ = call("compile", trained, "--out", tmp_path / "net.swn", "--samples", 0, "--text")
     assert code == 0
@@ -52,11 +64,12 @@ def test_bench_times_the_forced_target(compiled: Path, call: Call, call_json: Ca
         (["bench", "FILE", "--target", "avx9"], "SW403: .*avx9"),
         (["export", "onnx", "absent.swn", "out"], "SW402: cannot read absent.swn: No such file"),
         (["compile", "absent"], "SW301: no model.json in absent"),
+        (["compile", "RUN", "--real", "int4"], "SW102: real='int4'; .*float32"),
         (["compile", "FILE", "--samples", "-1"], "SW102: --samples -1; allowed: 0 or more"),
     ],
 )
-def test_bad_input_is_one_line(arguments: list[str], said: str, compiled: Path, call: Call) -> None:
-    code, _, error = call(*[str(compiled) if item == "FILE" else item for item in arguments])
+def test_bad_input_is_one_line(arguments: list[str], said: str, compiled: Path, trained: Path, call: Call) -> None:
+    code, _, error = call(*[{"FILE": str(compiled), "RUN": str(trained)}.get(item, item) for item in arguments])
     assert code == 2
     assert re.search(said, error), error
 

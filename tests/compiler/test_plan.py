@@ -68,7 +68,7 @@ def test_layout():
     clamp = struct.unpack("<4I", struct.pack("<2d", -0.1, float("inf")))
     words = [2, 4, 1, 1, 0, 0, *[0] * 6, 0, 1, 1, 1, 1, 1, 1, *[0] * 4, 1, 1, 1, 2**32 - 1, 0, 0, 1, *clamp]
     assert data[:8] == b"\x89SWN\r\n\x1a\n"
-    assert struct.unpack_from("<2IQ", data, 8) == (1, zlib.crc32(data[16:]), len(data))
+    assert struct.unpack_from("<2IQ", data, 8) == (2, zlib.crc32(data[16:]), len(data))
     assert struct.unpack_from("<10I", data, 24) == (3, 2, 1, len(words), 1, 2, len(text), 0, 0, 0)
     assert struct.unpack_from("<18I", data, 64) == (0, 5, 1, 2, 0, 1, 1, 5, 1, 2, 1, 2, 0, 1, 1, 1, 0, 3)
     assert struct.unpack_from("<6I", data, 136) == (0, 1, 1, 5, 1, 2)
@@ -108,8 +108,8 @@ def signed(data: bytes) -> bytes:
         (lambda data: data[:-1], f"this .swn file has {len(write(every_op())) - 1} bytes of {len(write(every_op()))}."),
         (lambda data: data[:70] + b"\x01" + data[71:], "this .swn file is damaged: its checksum does not match."),
         (
-            lambda data: data[:8] + b"\x02\0\0\0" + data[12:],
-            "this .swn file has version 2 of the format; this signwise reads version 1. Update signwise",
+            lambda data: data[:8] + b"\x03\0\0\0" + data[12:],
+            "this .swn file has version 3 of the format; this signwise reads version 2. Update signwise",
         ),
         (
             lambda data: signed(re.sub(rb'"meta":{.{5}', b'"meta":[    ]', data, flags=re.DOTALL)),

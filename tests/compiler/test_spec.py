@@ -39,8 +39,8 @@ COUNTS = "count_threshold is for a bconv with a sign output only, and goes with 
     ("old", "new", "message"),
     [
         # names
-        ("%x: real", "%x: sign", "input %x is sign[4,6,5]; expected real, every size at least 1"),
-        ("[4,6,5]\n%stem", "[4,0,5]\n%stem", "input %x is real[4,0,5]; expected real, every size at least 1"),
+        ("%x: real", "%x: sign", "input %x is sign[4,6,5]; expected real or byte, every size at least 1"),
+        ("[4,6,5]\n%stem", "[4,0,5]\n%stem", "input %x is real[4,0,5]; expected real or byte, every size at least 1"),
         ("%sum: real", "%inside: real", "add defines %inside a second time; every value needs a name of its own"),
         (
             "%sum: real",
@@ -369,3 +369,35 @@ def test_a_size_zero_of_a_constant() -> None:
         LoweringError, match=r"constant: gives shape \(1, 0, 1\) for no input; every size must be at least 1"
     ):
         infer(node, [])
+
+
+STEM8 = (
+    "%y: real[2,1,1] = conv(%x) stride=(1,1) padding=(0,0,0,0) dilation=(1,1) groups=1 weight=int8[2,2,1,1]{1} "
+    "outside=int32[2]{7}"
+)
+READS = "conv %y: reads bytes with a weight {} and groups={}; expected int8, one group and at most 65536 weights in"
+OUTSIDE = "conv %y: constant 'outside' is [256 256] for byte[2,1,1]; expected 0 to 255, for a byte value"
+ABS = "unary %y: reads %x, byte[2,1,1]; bytes are read by conv and map alone, put a map between"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (STEM8.replace("{1}", "{-128}"), "conv %y: constant 'weight' holds -128; expected -127 to 127"),
+        (STEM8.replace("int8", "float32"), READS.format("float32(2, 2, 1, 1)", 1)),
+        (STEM8.replace("groups=1", "groups=2").replace("[2,2,", "[2,1,"), READS.format("int8(2, 1, 1, 1)", 2)),
+        (STEM8.replace("{7}", "{256}"), OUTSIDE),
+        (STEM8.replace("[2]{7}", "[3]{7}"), "constant 'outside' has 3 elements; expected 2, one for each channel"),
+        ("%y: real[2,1,1] = unary(%x) function=abs", ABS),
+        ("%z: real[2,1,1] = map(%x)\n%y: byte[2,1,1] = map(%z)", "outputs are real, sign, or real then sign"),
+        ("%y: real[2,1,1] = map(%x)\nreturn %x", "the graph returns %x, which no node defines"),
+    ],
+)  # fmt: skip
+def test_what_reads_bytes(body: str, message: str) -> None:
+    text = f"input %x: byte[2,1,1]\n{body}" + ("" if "return" in body else "\nreturn %y")
+    with pytest.raises(LoweringError, match=re.escape(message)):
+        check(parse(text))
+
+
+def test_bytes_are_read_by_convolutions_and_maps() -> None:
+    check_fused(parse(f"input %x: byte[2,1,1]\n{STEM8}\n%z: real[2,1,1] = map(%x)\nreturn %y, %z"))

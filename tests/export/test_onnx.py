@@ -215,3 +215,19 @@ def test_without_the_package_the_message_names_it(monkeypatch: pytest.MonkeyPatc
     message = "SW403: the package onnx is missing; the ONNX export needs it. Install it with: pip install "
     with pytest.raises(TargetError, match=f"^{re.escape(message)}'signwise\\[onnx\\]'$"):
         write_onnx(parse(SMALL))
+
+
+def test_weights_of_int8_are_read_as_they_are() -> None:
+    line = (
+        "conv(%x) stride=(1,1) padding=(1,1,1,1) dilation=(1,1) groups=1 weight=int8[2,3,3,3]{7} scale=float32[2]{0.5}"
+    )
+    graph = of(f"{line} shift=float32[2]{{0.0}}", "3,4,4", "2,4,4")
+    agree(graph, images(graph))
+    assert equal(read_onnx(write_onnx(graph)), graph)
+
+
+def test_a_graph_that_takes_bytes_is_refused() -> None:
+    with pytest.raises(
+        LoweringError, match=re.escape("%x is byte[1,1,1]; ONNX files are written for real inputs only")
+    ):
+        write_onnx(parse("input %x: byte[1,1,1]\n%y: real[1,1,1] = map(%x)\nreturn %y"))

@@ -86,21 +86,35 @@ static sw_epilogue random_epilogue(const sw_geometry *g, int counts) {
     return e;
 }
 
+enum { BITS, REALS, BYTES, KINDS };
+
+static size_t packed_bytes(const sw_kernels *k, const sw_geometry *g, int kind) {
+    return kind == BITS ? k->bconv_bytes(g) : kind == REALS ? k->conv_bytes(g) : k->byte_conv_bytes(g);
+}
+
+static size_t scratch_bytes(const sw_kernels *k, const sw_geometry *g, int kind) {
+    return kind == BITS ? k->bconv_scratch(g) : kind == REALS ? k->conv_scratch(g) : k->byte_conv_scratch(g);
+}
+
 /* Runs the layer in blocks of rows and channels. Lanes beyond the channels hold anything, and are not compared. */
-static void run(const sw_kernels *k, const sw_geometry *g, int real, const void *file, const void *x, sw_bconv layer,
+static void run(const sw_kernels *k, const sw_geometry *g, int kind, const void *file, const void *x, sw_bconv layer,
                 sw_epilogue e, float *out, uint64_t *bits) {
-    const size_t bytes = real ? k->conv_bytes(g) : k->bconv_bytes(g);
-    void *packed = buffer(bytes, 0xFF), *scratch = buffer(real ? k->conv_scratch(g) : k->bconv_scratch(g), 0xFF);
-    if (bytes && real) k->conv_pack(g, file, packed);
-    if (bytes && !real) k->bconv_pack(g, file, packed);
-    const sw_conv conv = {*g, bytes ? packed : file};
+    static const uint8_t outside[256] = {0, 1, 127, 128, 255};
+    const size_t bytes = packed_bytes(k, g, kind);
+    void *packed = buffer(bytes, 0xFF), *scratch = buffer(scratch_bytes(k, g, kind), 0xFF);
+    if (bytes && kind == BITS) k->bconv_pack(g, file, packed);
+    if (bytes && kind == REALS) k->conv_pack(g, file, packed);
+    if (bytes && kind == BYTES) k->byte_conv_pack(g, file, packed);
+    const sw_conv conv = {*g, bytes ? packed : file, outside};
     layer.weights = conv.weights;
     e.real = e.count_threshold ? 0 : out;
     e.bits = bits;
     for (int32_t y = 0; y < g->out_h; y += 2) {
         for (int32_t c = 0; c < g->out_c; c += 128) {
             const sw_block block = {y, y + 2 < g->out_h ? y + 2 : g->out_h, c, c + 128 < g->out_c ? c + 128 : g->out_c};
-            if (real) {
+            if (kind == BYTES) {
+                k->byte_conv(&conv, &e, x, scratch, block);
+            } else if (kind == REALS) {
                 k->conv(&conv, &e, x, scratch, block);
             } else {
                 k->bconv(&layer, &e, x, scratch, block);
@@ -119,36 +133,38 @@ static int differ(const sw_geometry *g, const float *a, const float *b) {
     return 0;
 }
 
-static int one_case(int real) {
-    const sw_geometry g = random_geometry();
+static int one_case(int kind) {
+    sw_geometry g = random_geometry();
+    if (kind == BYTES) g.groups = 1;
     const size_t taps = (size_t)(g.kernel_h * g.kernel_w), inputs = (size_t)(g.in_c / g.groups);
     const size_t pixels_in = (size_t)(g.in_h * g.in_w), pixels = (size_t)(g.out_h * g.out_w);
     const size_t channels = (size_t)sw_words(g.out_c) * 64, lanes = (size_t)sw_lanes(g.out_c);
-    const sw_epilogue e = random_epilogue(&g, !real);
+    const sw_epilogue e = random_epilogue(&g, kind == BITS);
     int32_t *base = buffer(4 * channels * 4, 0), *row = buffer((size_t)g.out_h * 4, 0),
             *column = buffer((size_t)g.out_w * 4, 0);
     for (size_t i = 0; i < 4 * channels; i++) base[i] = (int32_t)(taps * inputs) + below(7) - 3;
     for (int32_t y = 0; y < g.out_h; y++) row[y] = below(2);
     for (int32_t x = 0; x < g.out_w; x++) column[x] = below(2);
     const sw_bconv layer = {g, 0, base, row, column, 2};
-    void *file = real ? (void *)random_floats((size_t)g.out_c * taps * inputs)
-                      : random_bytes((size_t)g.out_c * taps * ((inputs + 7) / 8));
-    void *x = real ? (void *)random_floats(pixels_in * (size_t)sw_lanes(g.in_c))
-                   : random_bytes(pixels_in * (size_t)sw_words(g.in_c) * 8);
-    if (!real && g.in_c % 64) { /* bits beyond the channels are 0 */
+    const size_t weights = (size_t)g.out_c * taps;
+    void *file = kind == REALS ? (void *)random_floats(weights * inputs)
+                               : random_bytes(weights * (kind == BITS ? (inputs + 7) / 8 : inputs));
+    void *x = kind == REALS ? (void *)random_floats(pixels_in * (size_t)sw_lanes(g.in_c))
+                            : random_bytes(pixels_in * (kind == BITS ? (size_t)sw_words(g.in_c) * 8 : (size_t)g.in_c));
+    if (kind == BITS && g.in_c % 64) { /* bits beyond the channels are 0 */
         uint64_t *words = x;
         const int32_t each = sw_words(g.in_c);
         for (size_t i = 1; i <= pixels_in; i++) words[i * (size_t)each - 1] &= ((uint64_t)1 << g.in_c % 64) - 1;
     }
-    if (!real && inputs % 8) {
+    if (kind == BITS && inputs % 8) {
         uint8_t *bytes = file;
         const size_t each = (inputs + 7) / 8;
         for (size_t i = 1; i <= (size_t)g.out_c * taps; i++) bytes[i * each - 1] &= (uint8_t)((1 << inputs % 8) - 1);
     }
     float *real_a = buffer(pixels * lanes * 4, 1), *real_b = buffer(pixels * lanes * 4, 1);
     uint64_t *bits_a = buffer(pixels * channels / 8, 1), *bits_b = buffer(pixels * channels / 8, 2);
-    run(&sw_scalar, &g, real, file, x, layer, e, real_a, bits_a);
-    run(&TARGET, &g, real, file, x, layer, e, real_b, bits_b);
+    run(&sw_scalar, &g, kind, file, x, layer, e, real_a, bits_a);
+    run(&TARGET, &g, kind, file, x, layer, e, real_b, bits_b);
     return differ(&g, real_a, real_b) || memcmp(bits_a, bits_b, pixels * channels / 8) != 0;
 }
 
@@ -157,7 +173,7 @@ int main(int count, char **arguments) {
     int wrong = 0;
     for (int i = 0; i < cases; i++) {
         state = (uint32_t)i * 2654435761u + 1;
-        if (one_case(i % 2)) wrong++, printf("case %d differs\n", i);
+        if (one_case(i % KINDS)) wrong++, printf("case %d differs\n", i);
         while (buffer_count) free(buffers[--buffer_count]);
     }
     printf("%s: %d cases, %d differ\n", TARGET.name, cases, wrong);

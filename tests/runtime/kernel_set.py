@@ -46,7 +46,7 @@ class Bconv(Structure):
 
 
 class Conv(Structure):
-    _fields_ = [("geometry", Geometry), ("weights", c_void_p)]
+    _fields_ = [("geometry", Geometry), ("weights", c_void_p), ("outside", c_void_p)]
 
 
 SIZE = CFUNCTYPE(c_size_t, POINTER(Geometry))
@@ -65,6 +65,10 @@ class Kernels(Structure):
         ("conv_pack", PACK),
         ("conv_scratch", SIZE),
         ("conv", CFUNCTYPE(None, POINTER(Conv), POINTER(Epilogue), c_void_p, c_void_p, Block)),
+        ("byte_conv_bytes", SIZE),
+        ("byte_conv_pack", PACK),
+        ("byte_conv_scratch", SIZE),
+        ("byte_conv", CFUNCTYPE(None, POINTER(Conv), POINTER(Epilogue), c_void_p, c_void_p, Block)),
         ("epilogue", CFUNCTYPE(None, POINTER(Epilogue), c_void_p, c_int32, c_int64, c_int64)),
         ("transpose", CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_int32, c_int64)),
         ("max_taps", TAPS),

@@ -1,5 +1,6 @@
 """Every target against the interpreter, over random fused graphs and at the edges of each operation."""
 
+from ast import literal_eval
 from dataclasses import replace
 from itertools import product
 
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signwise.compiler.interpreter import run
-from signwise.compiler.ir import Graph
+from signwise.compiler.ir import Graph, Node, Type, Value
+from signwise.compiler.ops import infer
 from signwise.compiler.passes.plan_memory import plan_memory
 from signwise.compiler.text import parse
 from tests.export.random_graphs import graphs
@@ -260,3 +262,37 @@ def test_convolution_with_a_pool_behind_it(target, pool, window, out):
     x = whole_numbers(rng, (2, 2, 41, 41))
     for threads in (1, 3):
         assert_same(plan_memory(graph), x, target, threads)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("channels", "outputs", "size", "kernel", "rest"),
+    [
+        (3, 64, (19, 18), (7, 7), "stride=(2,2) padding=(3,3,3,3) dilation=(1,1)"),
+        (1, 17, (5, 1), (3, 3), "stride=(1,1) padding=(1,1,1,1) dilation=(1,1)"),
+        (5, 130, (6, 7), (2, 3), "stride=(1,2) padding=(0,2,1,4) dilation=(2,3)"),
+        (3, 16, (3, 3), (1, 1), "stride=(2,1) padding=(4,4,4,4) dilation=(1,1)"),  # windows wholly outside
+        (600, 8, (1, 1), (1, 1), "stride=(1,1) padding=(0,0,0,0) dilation=(1,1)"),
+    ],
+)
+def test_convolutions_of_bytes(target, channels, outputs, size, kernel, rest):
+    """Integers are exact: extremes of bytes and weights among them, and whatever lies around the image."""
+    rng = np.random.default_rng(6)
+    weight = rng.integers(-127, 128, (outputs, channels, *kernel))
+    weight = np.where(rng.random(weight.shape) < 0.2, 127 * np.sign(weight), weight).astype(np.int8)
+    x = rng.integers(0, 256, (2, channels, *size), dtype=np.uint8)
+    x[1] = 255
+    stride, padding, dilation = (literal_eval(part.split("=")[1]) for part in rest.split())
+    attrs = {"stride": stride, "padding": padding, "dilation": dilation, "groups": 1}
+    consts = {
+        "weight": weight,
+        "outside": rng.integers(0, 256, channels).astype(np.int32),
+        "scale": rng.standard_normal(outputs).astype(np.float32),
+        "shift": rng.standard_normal(outputs).astype(np.float32),
+    }
+    bytes_ = Type("byte", (channels, *size))
+    (real,) = infer(Node("conv", ("x",), (), attrs, consts), [bytes_])
+    outputs_ = (Value("y", real), Value("s", replace(real, kind="sign")))
+    graph = with_slots(Graph(Value("x", bytes_), (Node("conv", ("x",), outputs_, attrs, consts),), ("y", "s")))
+    for threads in (1, 3):
+        assert_same(graph, x.astype(np.float32), target, threads)

@@ -32,7 +32,7 @@ NEEDS = {
     "scalar": set(),
     "sse": {"ssse3", "sse4_1"},
     "avx2": {"avx2", "fma"},
-    "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512_vpopcntdq"},
+    "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_vpopcntdq"},
     "neon": {"asimd"},
 }
 CHANNELS = [1, 3, 17, 63, 64, 65, 130]

@@ -29,6 +29,7 @@ SHAPE, SLOT = (
 WINDOW = "stride=(1,1) padding=(0,0,0,0) dilation=(1,1)"
 BCONV = f"%y: real[4,3,3] = bconv(%s) {WINDOW} groups=1 pad_value=0 zero_point=0 weight=int8[4,2,1,1]{{1}}"
 CONV = f"%y: real[4,3,3] = conv(%x) {WINDOW} groups=1 weight=float32[4,2,1,1]{{1}}"
+BYTES = CONV.replace("float32", "int8")
 POOL = f"%y: real[2,3,3] = max_pool(%x) kernel=(1,1) {WINDOW}"
 MAP = "%y: real[2,3,3] = map(%x)"
 
@@ -123,7 +124,40 @@ def test_refused(body, message, monkeypatch):
     assert message in message_of(graph, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (CONV, CONSTANT),
+        (BYTES.replace("groups=1", "groups=2").replace("[4,2,1,1]", "[4,1,1,1]"), ATTRIBUTE),
+        (BYTES + " outside=int32[4]{0}", CONSTANT),
+        (BYTES + " outside=int32[2]{256}", CONSTANT),
+        (BYTES + " outside=int32[2]{-1}", CONSTANT),
+        (BYTES + " outside=float32[2]{1}", CONSTANT),
+        (MAP.replace("real", "byte"), VALUE),
+        (POOL, SHAPE),
+        ("%y: real[2,3,3] = add(%x, %x)", SHAPE),
+        (MAP + "\nreturn %y, %x", REFERENCE),
+    ],
+)
+def test_refused_of_bytes(body, message, monkeypatch):
+    """The input alone may hold bytes; a map and a convolution of one group with int8 weights alone read them."""
+    text = f"input %x: byte[2,3,3]\n{body}"
+    graph = parse(text if "return" in body else f"{text}\nreturn %y")
+    assert message in message_of(with_slots(graph), monkeypatch)
+
+
+def test_too_many_bytes_in_a_filter(monkeypatch):
+    body = "input %x: byte[65537,1,1]\n" + BYTES.replace("[4,2,", "[1,65537,").replace("[4,3,3]", "[1,1,1]")
+    assert CONSTANT in message_of(with_slots(parse(f"{body}\nreturn %y")), monkeypatch)
+
+
+def test_what_lies_outside_of_reals_is_nothing(monkeypatch):
+    graph = with_slots(parse(f"input %x: real[2,3,3]\n{CONV} outside=int32[2]{{0}}\nreturn %y"))
+    assert CONSTANT in message_of(graph, monkeypatch)
+
+
 def test_the_bodies_above_are_accepted_unspoilt():
+    load(plan.write(with_slots(parse(f"input %x: byte[2,3,3]\n{BYTES} outside=int32[2]{{255}}\nreturn %y"))))
     for body in (BCONV, CONV, POOL, MAP):
         load(plan.write(with_slots(parse(f"input %x: real[2,3,3]\n%s: sign[2,3,3] = map(%x)\n{body}\nreturn %y"))))
 

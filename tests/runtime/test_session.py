@@ -66,14 +66,27 @@ def test_tensors_give_tensors():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ([[1.0]], "images are a list; expected an array or tensor, float32 of shape (N, 2, 3, 4). Give numpy.asarray"),
-        (IMAGES.astype(np.float64), "images have dtype float64; expected float32 of shape (N, 2, 3, 4). Convert them"),
         (
-            torch.zeros(1, 2, 3, 4, dtype=torch.uint8),
-            "images have dtype uint8; expected float32 of shape (N, 2, 3, 4).",
+            [[1.0]],
+            "images are a list; expected an array or tensor, float32 or uint8 of shape (N, 2, 3, 4). Give",
         ),
-        (IMAGES[0], "images have shape (2, 3, 4); expected float32 of shape (N, 2, 3, 4). Resize them, or add"),
-        (IMAGES[:, :, :, :3], "images have shape (2, 2, 3, 3); expected float32 of shape (N, 2, 3, 4)."),
+        (
+            IMAGES.astype(np.float64),
+            "images have dtype float64; expected float32 or uint8 of shape (N, 2, 3, 4). Convert them",
+        ),
+        (
+            torch.zeros(1, 2, 3, 4, dtype=torch.int8),
+            "images have dtype int8; expected float32 or uint8 of shape (N, 2, 3, 4).",
+        ),
+        (
+            np.zeros((1, 2, 4, 3), np.uint8),
+            "images have shape (1, 2, 4, 3); expected float32 or uint8 of shape (N, 2, 3, 4).",
+        ),
+        (
+            IMAGES[0],
+            "images have shape (2, 3, 4); expected float32 or uint8 of shape (N, 2, 3, 4). Resize them, or add",
+        ),
+        (IMAGES[:, :, :, :3], "images have shape (2, 2, 3, 3); expected float32 or uint8 of shape (N, 2, 3, 4)."),
     ],
 )
 def test_wrong_images(images, message):
@@ -82,7 +95,9 @@ def test_wrong_images(images, message):
 
 
 def test_wrong_images_for_a_vector():
-    with pytest.raises(PlanError, match=re.escape("shape (3,); expected float32 of shape (N, 3, 1, 1) or (N, 3). Res")):
+    with pytest.raises(
+        PlanError, match=re.escape("(3,); expected float32 or uint8 of shape (N, 3, 1, 1) or (N, 3). Res")
+    ):
         load(write(VECTOR))(np.zeros(3, np.float32))
 
 
@@ -114,7 +129,7 @@ def signed(data: bytes) -> bytes:
             "the file has another version of the format (99); update signwise.",
         ),
         (
-            lambda data: signed(data[:64] + b"\x02" + data[65:]),
+            lambda data: signed(data[:64] + b"\x03" + data[65:]),
             "a value has an unknown kind, or a size that is zero or",
         ),
         (lambda data: signed(data.replace(b'"y"', b"[y]")), "its names are damaged."),
@@ -261,3 +276,28 @@ def test_running_needs_no_torch(tmp_path):
     total, imported = done.stdout.split("\n")[:2]
     assert float(total) == 24
     assert json.loads(imported) == []
+
+
+REALS = with_slots(parse("input %x: real[2,3,4]\n%y: real[2,3,4] = map(%x)\nreturn %y"))
+BYTES = with_slots(parse("input %x: byte[2,3,4]\n%y: real[2,3,4] = map(%x)\nreturn %y"))
+
+
+@pytest.mark.parametrize(
+    "graph", [BYTES, with_slots(parse("input %x: real[2,3,4]\n%y: real[2,3,4] = map(%x)\nreturn %y"))]
+)
+def test_uint8_images_of_both_layouts(graph):
+    session = load(write(graph))
+    images = np.random.default_rng(0).integers(0, 256, (2, 2, 3, 4), dtype=np.uint8)
+    for batch in (images, images.transpose(0, 2, 3, 1), torch.from_numpy(images)):
+        np.testing.assert_array_equal(np.asarray(session(batch)), images.astype(np.float32))
+    assert session.takes_bytes is (graph is BYTES)
+
+
+def test_floats_for_bytes_are_rounded_and_bounded():
+    images = np.float32([-1e9, -0.4, 0.49, 0.5, 1.5, 254.4, 254.5, 255.4, 1e9, np.inf, -np.inf, np.nan]).reshape(
+        1, 1, 3, 4
+    )
+    images = images.repeat(2, 1)
+    expected = np.float32([0, 0, 0, 1, 2, 254, 255, 255, 255, 255, 0, 0]).reshape(1, 1, 3, 4).repeat(2, 1)
+    np.testing.assert_array_equal(load(write(BYTES))(images), expected)
+    np.testing.assert_array_equal(run(BYTES, images)["y"], expected)

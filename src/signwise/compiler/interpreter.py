@@ -1,8 +1,8 @@
 """What every operation of docs/compiler.md means, in NumPy: the oracle of passes, kernels and exports.
 
-Arrays are (N, C, H, W). A real value is float32, a sign value int8 in {-1, +1}; where an operation needs reals, a sign
-value is read as -1.0 and +1.0. What sums many reals (`conv`, `mean`, `avg_pool`, bilinear `resize`) does so in float64
-and rounds to float32 once; all else is float32, rounded after each operation.
+Arrays are (N, C, H, W). A real value is float32, a sign value int8 in {-1, +1}, a byte value uint8; where an operation
+needs reals, a sign value is read as -1.0 and +1.0. What sums many reals (`conv`, `mean`, `avg_pool`, bilinear `resize`)
+does so in float64 and rounds to float32 once, as do integers; all else is float32, rounded after each operation.
 A graph is taken to be one that :func:`signwise.compiler.spec.check` accepts.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from signwise.compiler.ir import REAL, Graph, Node
+from signwise.compiler.ir import BYTE, REAL, Graph, Node
 from signwise.compiler.windows import average, convolve, largest
 from signwise.core.errors import PlanError
 
@@ -33,6 +33,8 @@ def run(graph: Graph, x: np.ndarray) -> dict[str, np.ndarray]:
 def trace(graph: Graph, x: np.ndarray) -> dict[str, np.ndarray]:
     """Every value by name; also the integers that each `bconv` counts, int32, as ``<its first output>.count``."""
     images = _images(graph, x)
+    if graph.input.type.kind == BYTE:
+        images = _to_bytes(images)
     values = {graph.input.name: images}
     with np.errstate(all="ignore"):
         for node in graph.nodes:
@@ -61,6 +63,11 @@ def _images(graph: Graph, x: np.ndarray) -> np.ndarray:
     if x.shape[1:] != shape and not (height == width == 1 and x.shape[1:] == (channels,)):
         raise PlanError(f"input has shape {x.shape}; expected {allowed}. Resize the images, or add the missing axis.")
     return x.reshape(-1, *shape)
+
+
+def _to_bytes(x: np.ndarray) -> np.ndarray:
+    """The nearest whole numbers 0 to 255, halves up, NaN to 0."""
+    return np.clip(np.floor(np.nan_to_num(x, nan=0) + np.float32(0.5)), 0, 255).astype(np.uint8)
 
 
 def _real(x: np.ndarray) -> np.ndarray:
@@ -95,7 +102,7 @@ def _bconv(node: Node, x: np.ndarray) -> np.ndarray:
 
 ACCUMULATORS: dict[str, Callable[[Node, np.ndarray], np.ndarray]] = {
     "bconv": _bconv,
-    "conv": lambda node, x: _real(convolve(x, node.consts["weight"], node.attrs)),
+    "conv": lambda node, x: _real(convolve(x, node.consts["weight"], node.attrs, node.consts.get("outside", 0))),
     "max_pool": lambda node, x: largest(_real(x), node.attrs),
     "avg_pool": lambda node, x: average(_real(x), node.attrs),
     "map": lambda node, x: _real(x),

@@ -1,7 +1,8 @@
 """The typed graph that a network is lowered through: values, nodes, graphs. No torch here.
 
 Every value is a map (C, H, W) of one image, the batch being implied: a vector is (C, 1, 1), a sequence (C, 1, L).
-A value is ``real`` (float32) or ``sign`` (every element -1 or +1, one bit when packed).
+A value is ``real`` (float32) or ``sign`` (every element -1 or +1, one bit when packed); a graph's input may be ``byte``
+(whole numbers 0 to 255).
 What each operation means is written once, in docs/compiler.md, and carried out by ``interpreter.py``.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-REAL, SIGN = "real", "sign"
+REAL, SIGN, BYTE = "real", "sign", "byte"
 
 
 @dataclass(frozen=True)

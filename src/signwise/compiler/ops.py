@@ -25,9 +25,9 @@ class Attr:
 
 @dataclass(frozen=True)
 class Const:
-    """A constant array. One of rank 1 has an element for each channel of the output."""
+    """A constant array of one of some types. One of rank 1 has an element for each channel of the output."""
 
-    dtype: str
+    dtypes: str
     rank: int = 1
     optional: bool = False
 
@@ -37,7 +37,8 @@ class Op:
     """``shape(node, inputs)`` gives the output's shape; ``kind`` its kind, or None for that of the first input.
 
     ``inputs`` counts them without the epilogue's residual; None is any number from one on. ``reads`` is the kind that
-    a kernel takes, or None for either; until the passes are done, a sign value is also read as reals.
+    a kernel takes, or None for either; until the passes are done, a sign value is also read as reals. ``bytes`` says
+    whether it may read them as well.
     """
 
     shape: Callable[[Node, Sequence[Type]], Shape]
@@ -47,6 +48,7 @@ class Op:
     attrs: Mapping[str, Attr] = field(default_factory=dict)
     consts: Mapping[str, Const] = field(default_factory=dict)
     epilogue: bool = False
+    bytes: bool = False
 
 
 def lookup(node: Node) -> Op:
@@ -133,10 +135,11 @@ def _fused(
     consts: Mapping[str, Const] | None = None,
     kind: str | None = REAL,
     reads: str | None = REAL,
+    bytes: bool = False,
 ) -> Op:
     """An operation that carries an epilogue."""
     attrs, consts = {**(attrs or {}), **EPILOGUE_ATTRS}, {**(consts or {}), **EPILOGUE_CONSTS}
-    return Op(shape, attrs=attrs, consts=consts, epilogue=True, kind=kind, reads=reads)
+    return Op(shape, attrs=attrs, consts=consts, epilogue=True, kind=kind, reads=reads, bytes=bytes)
 
 
 OPS: dict[str, Op] = {
@@ -146,10 +149,15 @@ OPS: dict[str, Op] = {
         attrs={**_CONV, "pad_value": _choice(-1, 0, 1), "zero_point": _choice(0, 1)},
         consts={"weight": Const("int8", 4)},
     ),
-    "conv": _fused(shapes.conv, attrs=_CONV, consts={"weight": Const("float32", 4)}),
+    "conv": _fused(
+        shapes.conv,
+        attrs=_CONV,
+        consts={"weight": Const("float32 int8", 4), "outside": Const("int32", optional=True)},
+        bytes=True,
+    ),
     "max_pool": _fused(shapes.pool, kind=None, reads=None, attrs=_GEOMETRY),
     "avg_pool": _fused(shapes.pool, attrs={**_GEOMETRY, "divisor": _DIVISOR}),
-    "map": _fused(shapes.same, reads=None),
+    "map": _fused(shapes.same, reads=None, bytes=True),
     "affine": Op(shapes.same, consts={"scale": Const("float64"), "shift": Const("float64")}),
     "clamp": Op(shapes.same, attrs={"low": _NUMBER, "high": _NUMBER}),
     "prelu": Op(shapes.same, consts={"slope": Const("float32")}),

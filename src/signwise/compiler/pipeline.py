@@ -9,7 +9,9 @@ from signwise.compiler.passes.fold_affine import fold_affine
 from signwise.compiler.passes.fuse_epilogue import fuse_epilogue
 from signwise.compiler.passes.plan_memory import plan_memory
 from signwise.compiler.passes.push_sign import push_sign
+from signwise.compiler.passes.quantize import quantize
 from signwise.compiler.passes.read_reals import read_reals
+from signwise.compiler.passes.take_bytes import take_bytes
 from signwise.compiler.passes.thresholds import thresholds
 from signwise.compiler.passes.tidy import tidy
 from signwise.compiler.spec import check, check_fused
@@ -34,12 +36,12 @@ PASSES: tuple[Pass, ...] = (
     fuse_epilogue,
     count_thresholds,  # once it is known that nothing but a sign reads the accumulator
     read_reals,  # last, so that no pass takes the maps it adds for work
-    plan_memory,
 )
 
 
-def lower_graph(graph: Graph) -> Graph:
-    """The fused graph with slots, checked after every pass.
+def lower_graph(graph: Graph, pixels: bool = False, real: str = "float32") -> Graph:
+    """The fused graph with slots, checked after every pass. With ``pixels`` its input is bytes; ``real`` "int8" rounds
+    real weights.
 
     Errors: LoweringError for a graph that is not as docs/compiler.md says.
 
@@ -52,7 +54,8 @@ def lower_graph(graph: Graph) -> Graph:
     return %s
     """
     check(graph)
-    for run in PASSES:
+    options = (*[take_bytes] * pixels, *[quantize] * (real == "int8"))
+    for run in (*PASSES, *options, plan_memory):
         graph = run(graph)
         check(graph)
     check_fused(graph)

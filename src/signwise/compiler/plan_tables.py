@@ -4,22 +4,22 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from signwise.compiler.ir import REAL, SIGN
+from signwise.compiler.ir import BYTE, REAL, SIGN
 from signwise.compiler.ops import OPS
 
-MAGIC, VERSION, ALIGN, TAIL = b"\x89SWN\r\n\x1a\n", 1, 64, 64
+MAGIC, VERSION, ALIGN, TAIL = b"\x89SWN\r\n\x1a\n", 2, 64, 64
 HEADER = struct.Struct("<8sIIQ7I12x")  # magic, version, checksum, length; the seven counts
 CHECKED_FROM = 16
 ROW = struct.Struct("<6I")  # of the values and of the constants
 
-KINDS = (REAL, SIGN)
+KINDS = (REAL, SIGN, BYTE)
 OPERATIONS = (
     *("bconv", "conv", "max_pool", "avg_pool", "map", "add", "sub", "mul", "div", "unary", "constant", "mean"),
     *("resize", "pad", "slice", "channels", "concat", "flatten", "reshape"),
 )
 ROLES = (
     *("weight", "scale", "shift", "slope", "before", "after", "threshold", "direction", "count_threshold"),
-    *("value", "index"),
+    *("value", "index", "outside"),
 )
 DTYPES = ("float32", "bits", "int8", "int32")
 

@@ -9,8 +9,9 @@ from signwise.compiler.ir import Graph
 from signwise.compiler.pipeline import lower_graph
 from signwise.compiler.plan import read, write
 from signwise.compiler.text import to_text
-from signwise.core.errors import PlanError
+from signwise.core.errors import ConfigError, PlanError
 from signwise.core.files import write_result
+from signwise.core.registry import suggestion
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from signwise.compiler.verify import Verification
     from signwise.runtime.session import Session
+
+REALS = ("float32", "int8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +58,22 @@ class Program:
         return verify(self, model, samples)
 
 
-def lower(model: "nn.Module", example: "torch.Tensor", meta: Mapping[str, Any] | None = None) -> Program:
+def lower(
+    model: "nn.Module",
+    example: "torch.Tensor",
+    meta: Mapping[str, Any] | None = None,
+    *,
+    pixels: bool = False,
+    real: str = "float32",
+) -> Program:
     """Compile a PyTorch module in evaluation mode.
 
     ``example``: one image or more, (N, C, H, W) or (N, C); only its shape counts. ``meta``: texts kept in the file.
-    Errors: LoweringError for what cannot be expressed, naming module, operation and shape.
+    ``pixels``: images hold whole numbers 0 to 255, which the module normalises itself; the network then takes bytes.
+    ``real``: "int8" rounds the weights of real layers (:mod:`signwise.compiler.passes.quantize`), which changes results
+    a little; with ``pixels`` the first convolution then computes with integers. Binary layers stay as they are.
+    Errors: LoweringError for what cannot be expressed, naming module, operation and shape; ConfigError for another
+    ``real``.
 
     >>> import signwise
     >>> method = signwise.get_method("bireal")
@@ -71,7 +85,9 @@ def lower(model: "nn.Module", example: "torch.Tensor", meta: Mapping[str, Any] |
     """
     from signwise.compiler.frontend import capture
 
-    graph = lower_graph(capture(model, example))
+    if real not in REALS:
+        raise ConfigError(f"real={real!r}; {suggestion(real, REALS)}")
+    graph = lower_graph(capture(model, example), pixels, real)
     return Program(replace(graph, meta={**graph.meta, **{key: str(value) for key, value in (meta or {}).items()}}))
 
 

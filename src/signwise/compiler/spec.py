@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from signwise.compiler.ir import REAL, SIGN, Graph, Node, Type, Value
+from signwise.compiler.ir import BYTE, REAL, SIGN, Graph, Node, Type, Value
 from signwise.compiler.ops import ABSORBED, EPILOGUE_ATTRS, EPILOGUE_CONSTS, OPS, infer, lookup
 from signwise.compiler.shapes import wrong
 from signwise.core.errors import LoweringError
 from signwise.core.registry import suggestion
 
+MOST_BYTE_TAPS = 2**16  # so that sums of bytes times int8 have 32 bits
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
@@ -23,8 +24,10 @@ def check(graph: Graph) -> None:
     signwise.core.errors.LoweringError: SW401: sign %s: declares sign[1,1,4]; its inputs, attributes and constants give
     sign[1,1,3]
     """
-    if graph.input.type.kind != REAL or min(graph.input.type.shape) < 1:
-        raise LoweringError(f"input %{graph.input.name} is {graph.input.type}; expected real, every size at least 1")
+    if graph.input.type.kind == SIGN or min(graph.input.type.shape) < 1:
+        raise LoweringError(
+            f"input %{graph.input.name} is {graph.input.type}; expected real or byte, every size at least 1"
+        )
     types: dict[str, Type] = {}
     _define(types, graph.input, "input")
     for node in graph.nodes:
@@ -32,7 +35,7 @@ def check(graph: Graph) -> None:
         for value in node.outputs:
             _define(types, value, node.op)
     for name in graph.outputs:
-        if name not in types:
+        if name not in types or types[name].kind == BYTE:
             raise LoweringError(f"the graph returns %{name}, which no node defines")
     if len(set(graph.outputs)) != len(graph.outputs) or not graph.outputs:
         raise LoweringError(f"the graph returns {graph.outputs}; expected one value or more, each once")
@@ -47,7 +50,7 @@ def check_fused(graph: Graph) -> None:
         if node.op in ABSORBED:
             raise wrong(node, "is left over; expected: fused into the epilogue before it, or made a map")
         for name in node.inputs[: OPS[node.op].inputs]:
-            if OPS[node.op].reads not in (None, types[name].kind):
+            if OPS[node.op].reads not in (None, types[name].kind) and types[name].kind != BYTE:
                 raise wrong(node, f"reads %{name}, {types[name]}; its kernel reads real only, put a map between")
 
 
@@ -86,8 +89,9 @@ def _check_node(node: Node, types: Mapping[str, Type]) -> None:
 def _check_channels(node: Node, inputs: Sequence[Type], shape: tuple[int, int, int]) -> None:
     """What must fit the output: constants of one element a channel, and the residual."""
     for name, array in node.consts.items():
-        if array.ndim == 1 and len(array) != shape[0]:
-            raise wrong(node, f"constant {name!r} has {len(array)} elements; expected {shape[0]}, one for each channel")
+        channels = inputs[0].shape[0] if name == "outside" else shape[0]
+        if array.ndim == 1 and len(array) != channels:
+            raise wrong(node, f"constant {name!r} has {len(array)} elements; expected {channels}, one for each channel")
     if node.attrs.get("residual") and inputs[-1] != Type(REAL, shape):
         raise wrong(node, f"the residual %{node.inputs[-1]} is {inputs[-1]}; expected {Type(REAL, shape)}")
 
@@ -117,14 +121,19 @@ def _check_consts(node: Node) -> None:
     _check_complete(node, "constant", node.consts, {name: const.optional for name, const in allowed.items()})
     for name, array in node.consts.items():
         const = allowed[name]
-        if array.dtype != const.dtype or array.ndim != const.rank:
-            found = f"{array.dtype} of {array.ndim} dimensions"
-            raise wrong(node, f"constant {name!r} is {found}; expected {const.dtype} of {const.rank}")
-        if const.dtype == "int8" and not (np.abs(array) == 1).all():
+        if str(array.dtype) not in const.dtypes.split() or array.ndim != const.rank:
+            found, expected = f"{array.dtype} of {array.ndim} dimensions", const.dtypes.replace(" ", " or ")
+            raise wrong(node, f"constant {name!r} is {found}; expected {expected} of {const.rank}")
+        if const.dtypes == "int8" and not (np.abs(array) == 1).all():
             raise wrong(node, f"constant {name!r} holds {np.unique(array)}; expected -1 and 1 only")
 
 
 def _check_rules(node: Node, inputs: Sequence[Type]) -> None:
+    for name, type in zip(node.inputs, inputs, strict=True):
+        if type.kind == BYTE and not OPS[node.op].bytes:
+            raise wrong(node, f"reads %{name}, {type}; bytes are read by conv and map alone, put a map between")
+    if node.op == "conv":
+        _check_conv(node, inputs[0])
     if node.op == "bconv":
         if inputs[0].kind != SIGN:
             raise wrong(node, f"reads %{node.inputs[0]}, {inputs[0]}; expected a sign value")
@@ -136,6 +145,20 @@ def _check_rules(node: Node, inputs: Sequence[Type]) -> None:
         for kept, rule in _epilogue_rules(node, steps):
             if not kept:
                 raise wrong(node, f"its epilogue has {', '.join(sorted(steps)) or 'no steps'}, but {rule}")
+
+
+def _check_conv(node: Node, x: Type) -> None:
+    weight, outside = node.consts["weight"], node.consts.get("outside")
+    if weight.dtype == np.int8 and weight.size and weight.min() == -128:
+        raise wrong(node, "constant 'weight' holds -128; expected -127 to 127")
+    if x.kind == BYTE and (weight.dtype != np.int8 or node.attrs["groups"] != 1 or weight[0].size > MOST_BYTE_TAPS):
+        raise wrong(
+            node,
+            f"reads bytes with a weight {weight.dtype}{weight.shape} and groups={node.attrs['groups']}; expected int8, "
+            f"one group and at most {MOST_BYTE_TAPS} weights in a filter",
+        )
+    if outside is not None and (x.kind != BYTE or ((outside < 0) | (outside > 255)).any()):
+        raise wrong(node, f"constant 'outside' is {outside} for {x}; expected 0 to 255, for a byte value")
 
 
 def _epilogue_rules(node: Node, steps: set[str]) -> Iterator[tuple[bool, str]]:

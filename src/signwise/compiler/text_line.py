@@ -69,7 +69,7 @@ class Line:
 
     def value(self) -> Value:
         name = self.name()
-        kind = self.take(r": (real|sign)", "': real[C,H,W]' or ': sign[C,H,W]'").group(1)
+        kind = self.take(r": (real|sign|byte)", "': real[C,H,W]', ': sign[C,H,W]' or ': byte[C,H,W]'").group(1)
         before, shape = self.at, self.sizes()
         if len(shape) != 3:
             self.at = before

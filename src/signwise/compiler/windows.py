@@ -7,16 +7,23 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 
-def _windows(x: np.ndarray, kernel: tuple[int, int], attrs: Mapping[str, Any], outside: float) -> np.ndarray:
-    """Every window of x, (N, C, OH, OW, KH, KW), as a view of x padded with ``outside``."""
+def _windows(
+    x: np.ndarray, kernel: tuple[int, int], attrs: Mapping[str, Any], outside: float | np.ndarray
+) -> np.ndarray:
+    """Every window of x, (N, C, OH, OW, KH, KW), as a view of x padded with ``outside``, one value or one a channel."""
     top, left, bottom, right = attrs["padding"]
     (stride_h, stride_w), (step_h, step_w) = attrs["stride"], attrs["dilation"]
-    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=outside)
+    batch, channels, height, width = x.shape
+    padded = np.empty((batch, channels, top + height + bottom, left + width + right), x.dtype)
+    padded[...] = np.reshape(outside, (-1, 1, 1))
+    padded[:, :, top : top + height, left : left + width] = x
     reach = (step_h * (kernel[0] - 1) + 1, step_w * (kernel[1] - 1) + 1)
     return sliding_window_view(padded, reach, axis=(2, 3))[:, :, ::stride_h, ::stride_w, ::step_h, ::step_w]
 
 
-def convolve(x: np.ndarray, weight: np.ndarray, attrs: Mapping[str, Any], outside: float = 0) -> np.ndarray:
+def convolve(
+    x: np.ndarray, weight: np.ndarray, attrs: Mapping[str, Any], outside: float | np.ndarray = 0
+) -> np.ndarray:
     """Correlation in float64, exact on integers: one matrix product per image and group."""
     out_channels, per_group, kernel_h, kernel_w = weight.shape
     groups, depth = attrs["groups"], per_group * kernel_h * kernel_w

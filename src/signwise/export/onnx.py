@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signwise.compiler.ir import REAL, SIGN, Graph, Node, Type, Value
+from signwise.compiler.ir import BYTE, REAL, SIGN, Graph, Node, Type, Value
 from signwise.compiler.ops import OPS
 from signwise.compiler.spec import check_fused
 from signwise.core.errors import LoweringError, PlanError, TargetError
@@ -61,10 +61,15 @@ def write_onnx(graph: Graph) -> "onnx.ModelProto":
 
     Shape: input float32 (N, C, H, W); outputs (N, C, H, W), float32 where real, int8 in {-1, +1} where sign.
     Integers of binary convolutions and their epilogues are bit for bit those of ``compiler.interpreter``.
-    Errors: LoweringError for a graph that is not fused, TargetError without the package onnx.
+    Errors: LoweringError for a graph that is not fused or takes bytes, TargetError without the package onnx.
     """
     onnx = _library()
     check_fused(graph)
+    if graph.input.type.kind == BYTE:
+        raise LoweringError(
+            f"input %{graph.input.name} is {graph.input.type}; ONNX files are written for real inputs only. Compile "
+            "without pixels=True, and the network takes the same values as float32."
+        )
     types = {name: value.type for name, value in graph.values().items()}
     functions: dict[bytes, Any] = {}
     nodes, initializers = [], []

@@ -130,6 +130,11 @@ def _bconv(b: Body) -> str:
     return b("Cast", b("Conv", x, weight, group=Ref("groups"), **window), to=INT32)
 
 
+def _conv(b: Body) -> str:
+    int8 = b.node.consts["weight"].dtype == np.int8
+    return b("Conv", "x0", b("Cast", "weight", to=FLOAT) if int8 else "weight", group=Ref("groups"), **_window())
+
+
 def _avg_pool(b: Body) -> str:
     """Sum, then divide: AveragePool knows neither every divisor nor, before opset 19, dilation."""
     attrs, (_, height, width) = b.node.attrs, b.inputs[0].shape
@@ -232,7 +237,7 @@ def _reshape(b: Body) -> str:
 
 BODIES: dict[str, Callable[[Body], str]] = {
     "bconv": _bconv,
-    "conv": lambda b: b("Conv", "x0", "weight", group=Ref("groups"), **_window()),
+    "conv": _conv,
     "max_pool": lambda b: b("MaxPool", b.real(), kernel_shape=Ref("kernel"), **_window()),
     "avg_pool": _avg_pool,
     "map": lambda b: b.real(),

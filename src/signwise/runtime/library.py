@@ -27,6 +27,7 @@ _FUNCTIONS = {
     "sw_open": (c_int, [c_void_p, c_uint64, POINTER(Model)]),
     "sw_input": (c_uint32, [POINTER(Model), _SHAPE]),
     "sw_output": (c_uint32, [POINTER(Model), c_uint32, _SHAPE]),
+    "sw_takes_bytes": (c_int, [POINTER(Model)]),
     "sw_text": (c_void_p, [POINTER(Model)]),
     "sw_operation": (c_char_p, [POINTER(Model), c_uint32]),
     "sw_target_name": (c_char_p, [c_int32]),
@@ -36,6 +37,7 @@ _FUNCTIONS = {
     "sw_net_target": (c_char_p, [c_void_p]),
     "sw_start": (c_int, [c_void_p, c_int32, c_void_p, c_uint64, POINTER(c_void_p)]),
     "sw_run": (c_int, [c_void_p, c_int64, c_void_p, POINTER(c_void_p), c_void_p, c_void_p]),
+    "sw_run_bytes": (c_int, [c_void_p, c_int64, c_void_p, c_int, POINTER(c_void_p), c_void_p, c_void_p]),
     "sw_stop": (None, [c_void_p]),
     "sw_clock": (c_uint64, []),
 }

@@ -87,6 +87,7 @@ class Network:
         shape = (ctypes.c_int32 * 3)()
         library().sw_input(self.model, shape)
         self.input_shape: tuple[int, ...] = tuple(shape)
+        self.takes_bytes = bool(library().sw_takes_bytes(self.model))
         self.output_shapes: dict[str, tuple[int, ...]] = {}
         for index in range(self.model.outputs):
             value = library().sw_output(self.model, index, shape)
@@ -135,8 +136,10 @@ class Network:
 class Session:
     """A network and memory to run it in. One call at a time; ``clone`` gives another session on the same weights.
 
-    ``session(images)``: float32 (N, C, H, W), or (N, C) where H = W = 1, array or tensor -> the result of the same
-    sort, (N, C, H, W) or (N, C) alike; with several results, a dict of them by name.
+    ``session(images)``: float32 or uint8 (N, C, H, W), or (N, C) where H = W = 1, or uint8 (N, H, W, C) as cameras give
+    them; array or tensor -> the result of the same sort, float32 (N, C, H, W) or (N, C) alike; with several results, a
+    dict of them by name. Where ``takes_bytes``, the network computes with whole numbers 0 to 255, to which it rounds
+    float32, and uint8 is fastest.
     Errors: PlanError for images of another shape or dtype.
     """
 
@@ -145,6 +148,7 @@ class Session:
             raise ConfigError(f"threads={threads!r}; allowed: 1 to {MAX_THREADS}")
         self._network, self.threads, self.target = network, threads, network.target
         self.input_shape, self.output_shapes, self.meta = network.input_shape, network.output_shapes, network.meta
+        self.takes_bytes = network.takes_bytes
         self._lock = threading.Lock()
         self._start()
 
@@ -187,9 +191,12 @@ class Session:
         with self._lock:
             if self._process != os.getpid():
                 self._start()  # a fork has taken the memory along, but not the threads
-            status = library().sw_run(
-                self._handle, len(batch), batch.ctypes.data, places, clock, None if times is None else times.ctypes.data
-            )
+            timed = places, clock, None if times is None else times.ctypes.data
+            if batch.dtype == np.uint8:
+                interleaved = batch.shape[1:] != self.input_shape
+                status = library().sw_run_bytes(self._handle, len(batch), batch.ctypes.data, interleaved, *timed)
+            else:
+                status = library().sw_run(self._handle, len(batch), batch.ctypes.data, *timed)
         self._network._require(status)
         if torch is not None and tensor:
             results = {name: torch.from_numpy(result) for name, result in results.items()}
@@ -197,7 +204,7 @@ class Session:
 
     def _images(self, images: Any) -> np.ndarray:
         channels, height, width = shape = self.input_shape
-        allowed = f"float32 of shape (N, {channels}, {height}, {width})"
+        allowed = f"float32 or uint8 of shape (N, {channels}, {height}, {width})"
         if height == width == 1:
             allowed += f" or (N, {channels})"
         if not isinstance(images, np.ndarray):
@@ -205,12 +212,16 @@ class Session:
             raise PlanError(
                 f"images are a {found}; expected an array or tensor, {allowed}. Give numpy.asarray(images)."
             )
-        if images.dtype != np.float32:
+        if images.dtype not in (np.float32, np.uint8):
             raise PlanError(f"images have dtype {images.dtype}; expected {allowed}. Convert them to float32.")
-        if images.shape[1:] not in {shape, _trim(shape)}:
+        interleaved = images.dtype == np.uint8 and images.shape[1:] == (height, width, channels)
+        if images.shape[1:] not in {shape, _trim(shape)} and not interleaved:
             raise PlanError(
                 f"images have shape {images.shape}; expected {allowed}. Resize them, or add the missing axis."
             )
+        if images.dtype == np.uint8 and not self.takes_bytes:
+            planes = images.transpose(0, 3, 1, 2) if interleaved and images.shape[1:] != shape else images
+            return np.ascontiguousarray(planes, np.float32)
         return np.ascontiguousarray(images)
 
 

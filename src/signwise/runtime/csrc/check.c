@@ -34,14 +34,39 @@ static int sw_clean_bits(const sw_constant *weight) {
     return 1;
 }
 
+/* Whether constant `role` is absent, or has `dtype` and an element for each of `channels`. */
+static int sw_per_channel(const sw_node *n, int role, uint32_t dtype, int32_t channels) {
+    const sw_constant *c = &n->constants[role];
+    const int flat = c->size[1] == 1 && c->size[2] == 1 && c->size[3] == 1;
+    return !c->data || (c->dtype == dtype && c->size[0] == channels && flat);
+}
+
+static int sw_has(const sw_node *n, int role) { return n->constants[role].data != 0; }
+
+/* What lies around bytes is bytes. */
+static int sw_check_outside(const sw_node *n, sw_value x) {
+    const sw_constant *outside = &n->constants[SW_OUTSIDE];
+    if (!sw_per_channel(n, SW_OUTSIDE, SW_INT32, x.c) || (outside->data && x.kind != SW_BYTE)) return 0;
+    for (uint64_t i = 0; i < outside->bytes; i += 4) {
+        if (!sw_within((int32_t)sw_word(outside->data + i), 0, 255)) return 0;
+    }
+    return 1;
+}
+
 static int sw_check_weight(sw_node *n, sw_value x, sw_value *out) {
     const sw_constant *weight = &n->constants[SW_WEIGHT];
     const int32_t groups = n->numbers[0];
-    const int coded = n->op == SW_BCONV && sw_index_bits(weight->dtype) > 0;
-    if (!coded && weight->dtype != (n->op == SW_BCONV ? SW_BITS : SW_FLOAT32)) return SW_BAD_CONSTANT;
+    const int real = weight->dtype == SW_FLOAT32 && x.kind == SW_REAL;
+    const int bits = weight->dtype == SW_BITS || sw_index_bits(weight->dtype) > 0;
+    if (n->op == SW_BCONV ? !bits : weight->dtype != SW_INT8 && !real) return SW_BAD_CONSTANT;
     if (!sw_within(groups, 1, SW_MAX_CHANNELS)) return SW_BAD_ATTRIBUTE;
     if ((int64_t)weight->size[1] * groups != x.c || weight->size[0] % groups) return SW_BAD_CONSTANT;
     if ((int64_t)weight->size[2] * weight->size[3] > SW_MAX_TAPS / weight->size[1]) return SW_BAD_CONSTANT;
+    if (x.kind == SW_BYTE) {
+        if (groups != 1) return SW_BAD_ATTRIBUTE;
+        if ((int64_t)weight->size[1] * weight->size[2] * weight->size[3] > SW_MAX_BYTE_TAPS) return SW_BAD_CONSTANT;
+    }
+    if (!sw_check_outside(n, x)) return SW_BAD_CONSTANT;
     if (n->op == SW_BCONV) {
         if (!sw_within(n->numbers[1], -1, 1) || !sw_within(n->numbers[2], 0, 1)) return SW_BAD_ATTRIBUTE;
         if (n->numbers[1] && n->numbers[2]) return SW_BAD_ATTRIBUTE;
@@ -52,15 +77,6 @@ static int sw_check_weight(sw_node *n, sw_value x, sw_value *out) {
     out->c = weight->size[0];
     return SW_OK;
 }
-
-/* Whether constant `role` is absent, or has `dtype` and an element for each of `channels`. */
-static int sw_per_channel(const sw_node *n, int role, uint32_t dtype, int32_t channels) {
-    const sw_constant *c = &n->constants[role];
-    const int flat = c->size[1] == 1 && c->size[2] == 1 && c->size[3] == 1;
-    return !c->data || (c->dtype == dtype && c->size[0] == channels && flat);
-}
-
-static int sw_has(const sw_node *n, int role) { return n->constants[role].data != 0; }
 
 static int sw_check_epilogue(const sw_model *model, const sw_node *n, sw_value made) {
     const int prelu = n->activation == SW_ACT_PRELU, integer = sw_has(n, SW_COUNT_THRESHOLD);
@@ -221,7 +237,8 @@ int sw_check_node(const sw_model *model, const sw_node *given, uint32_t index) {
         return SW_BAD_OPERATION;
     }
     if (node.output_count < 1 || node.output_count > 1u + info->epilogue) return SW_BAD_OPERATION;
-    const uint32_t optional = info->epilogue ? (2u << SW_COUNT_THRESHOLD) - (1u << SW_SCALE) : 0;
+    const uint32_t optional = (info->epilogue ? (2u << SW_COUNT_THRESHOLD) - (1u << SW_SCALE) : 0) |
+                              (node.op == SW_CONV ? 1u << SW_OUTSIDE : 0);
     for (uint32_t role = 0; role < SW_ROLE_COUNT; role++) {
         const uint32_t bit = 1u << role;
         if (sw_has(&node, (int)role) ? !((info->roles | optional) & bit) : info->roles & bit) return SW_BAD_CONSTANT;

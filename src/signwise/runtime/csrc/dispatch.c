@@ -33,7 +33,7 @@ static int sw_always(void) { return 1; }
 #define SW_CPU_AVX (SW_BIT(12) | SW_BIT(27) | SW_BIT(28))                      /* 1 ecx: FMA, OSXSAVE, AVX */
 #define SW_CPU_AVX2 SW_BIT(5)                                                  /* 7 ebx */
 #define SW_CPU_AVX512 (SW_CPU_AVX2 | SW_BIT(16) | SW_BIT(30) | SW_BIT(31))     /* 7 ebx: and AVX-512 F, BW, VL */
-#define SW_CPU_VPOPCNTDQ SW_BIT(14)                                            /* 7 ecx */
+#define SW_CPU_AVX512_MORE (SW_BIT(11) | SW_BIT(14))                           /* 7 ecx: VNNI, VPOPCNTDQ */
 
 static int sw_cpu_has(uint32_t leaf, uint32_t ebx, uint32_t ecx) {
     uint32_t a, b, c, d;
@@ -56,7 +56,7 @@ static int sw_has_avx(uint32_t registers) {
 #endif
 
 #ifdef SW_AVX512
-static int sw_has_avx512(void) { return sw_has_avx(0xE6) && sw_cpu_has(7, SW_CPU_AVX512, SW_CPU_VPOPCNTDQ); }
+static int sw_has_avx512(void) { return sw_has_avx(0xE6) && sw_cpu_has(7, SW_CPU_AVX512, SW_CPU_AVX512_MORE); }
 #endif
 
 #ifdef SW_AVX2

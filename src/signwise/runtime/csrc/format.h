@@ -7,7 +7,7 @@
 #endif
 
 enum {
-    SW_FORMAT_VERSION = 1,
+    SW_FORMAT_VERSION = 2,
     SW_HEADER_BYTES = 64,
     SW_CHECKED_FROM = 16, /* the checksum covers what follows it */
     SW_VALUE_BYTES = 24,
@@ -22,9 +22,10 @@ enum {
     SW_MAX_SIDE = 1 << 16, /* height, width, kernel, stride, dilation, padding */
     SW_MAX_ELEMENTS = 1 << 28, /* of a value, its channels rounded up to 8, with the padding of what reads it */
     SW_MAX_TAPS = 1 << 24,     /* of one output channel's filter */
+    SW_MAX_BYTE_TAPS = 1 << 16, /* the same over bytes: a sum of so many products has 32 bits */
 };
 
-enum { SW_REAL, SW_SIGN };
+enum { SW_REAL, SW_SIGN, SW_BYTE };
 
 enum {
     SW_BCONV,
@@ -61,6 +62,7 @@ enum {
     SW_COUNT_THRESHOLD,
     SW_CONTENT, /* the value of `constant` */
     SW_INDEX,
+    SW_OUTSIDE,
     SW_ROLE_COUNT
 };
 

@@ -3,6 +3,7 @@
 #ifndef SW_GENERIC_H
 #define SW_GENERIC_H
 
+#include "byte_conv.h"
 #include "depth.h"
 #include "direct.h"
 #include "pairs.h"
@@ -39,6 +40,10 @@ static void sw_binary_conv(const sw_bconv *layer, const sw_epilogue *e, const ui
         .conv_pack = sw_direct_pack, \
         .conv_scratch = sw_direct_scratch, \
         .conv = sw_direct_conv, \
+        .byte_conv_bytes = sw_byte_conv_bytes, \
+        .byte_conv_pack = sw_byte_conv_pack, \
+        .byte_conv_scratch = sw_byte_conv_scratch, \
+        .byte_conv = sw_byte_conv, \
         .epilogue = sw_epilogue_alone, \
         .transpose = sw_transpose, \
         .max_taps = sw_max_taps, \

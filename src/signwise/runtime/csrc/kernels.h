@@ -4,6 +4,7 @@
  *        may depend on them.
  * sign   NHWC bits, LSB first, bit 1 = -1; a pixel takes sw_words(C) 64-bit words. Bits beyond C are 0, in activations
  *        and weights alike, so that xor cancels them.
+ * byte   NHWC bytes; a pixel takes C of them.
  * Every buffer is 64-byte aligned and may be read, never written, 64 bytes past its end.
  * Per-channel constants are padded to a multiple of 64 channels.
  */
@@ -57,10 +58,12 @@ typedef struct {
     int32_t column_classes;
 } sw_bconv;
 
-/* One real convolution; weights in the target's layout, made by conv_pack. Taps outside add nothing. */
+/* One real convolution; weights in the target's layout. Of reals, taps outside add nothing; of bytes they are
+ * `outside`, a byte for each channel of the input, and the accumulator is an exact integer. */
 typedef struct {
     sw_geometry geometry;
     const void *weights;
+    const uint8_t *outside;
 } sw_conv;
 
 /* The kernels of one target. The *_pack functions turn file weights into the target's layout, once, at load:
@@ -77,6 +80,11 @@ typedef struct {
     void (*conv_pack)(const sw_geometry *, const float *file, void *packed);
     size_t (*conv_scratch)(const sw_geometry *);
     void (*conv)(const sw_conv *, const sw_epilogue *, const float *x, void *scratch, sw_block);
+    /* Of bytes: weights in the file are [out_c][kernel_h][kernel_w][in_c] int8; one group. */
+    size_t (*byte_conv_bytes)(const sw_geometry *);
+    void (*byte_conv_pack)(const sw_geometry *, const int8_t *file, void *packed);
+    size_t (*byte_conv_scratch)(const sw_geometry *);
+    void (*byte_conv)(const sw_conv *, const sw_epilogue *, const uint8_t *x, void *scratch, sw_block);
     /* The epilogue alone: rows of a real value (a map, or what a pool just made), count pixels from pixel `first`, which
      * is where v points. */
     void (*epilogue)(const sw_epilogue *, const float *v, int32_t channels, int64_t first, int64_t count);

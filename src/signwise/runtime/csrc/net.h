@@ -31,6 +31,7 @@ struct sw_step {
     int32_t divisor;      /* of avg_pool, 0 for the taps inside */
     float fill;           /* of pad */
     sw_epilogue epilogue; /* its constants; the rest is filled in when the step runs */
+    int32_t bytes;        /* a convolution of bytes */
     int32_t plain;        /* the epilogue does nothing: real in, real out, or sign in, sign out */
     const void *data;     /* of `constant` and `channels` */
     uint64_t rows_at;     /* of a convolution joined with the pool behind it: where in scratch memory its rows are */
@@ -69,6 +70,8 @@ static inline float *sw_reals(const sw_call *call, const sw_place *place) {
     return (float *)(call->arena + place->offset);
 }
 
+static inline uint8_t *sw_bytes_at(const sw_call *call, const sw_place *place) { return call->arena + place->offset; }
+
 static inline uint64_t *sw_signs_at(const sw_call *call, const sw_place *place) {
     return (uint64_t *)(call->arena + place->offset);
 }
@@ -88,6 +91,10 @@ static inline sw_epilogue sw_epilogue_of(const sw_step *s, const sw_call *call) 
     if (s->input_count == 2) e.residual = sw_reals(call, sw_place_in(s, call, 1));
     return e;
 }
+
+/* What a convolution needs, whatever it reads, and some of its rows. */
+size_t sw_conv_scratch(const sw_kernels *, const sw_step *, const sw_geometry *);
+void sw_call_conv(const sw_step *, const sw_call *, const sw_conv *, const sw_epilogue *, sw_block);
 
 static inline int32_t sw_padded_channels(int32_t channels) { return sw_words(channels) * 64; }
 

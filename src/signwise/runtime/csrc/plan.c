@@ -10,11 +10,11 @@ enum {
 const sw_operation_info sw_operations[SW_OP_COUNT] = {
     [SW_BCONV] = {"bconv", .inputs = 1, .reads = SW_SIGNS, .roles = 1 << SW_WEIGHT,
                   .window = 1, .numbers = 3, .epilogue = 1},
-    [SW_CONV] = {"conv", .inputs = 1, .reads = SW_REALS, .roles = 1 << SW_WEIGHT,
+    [SW_CONV] = {"conv", .inputs = 1, .reads = SW_REALS | 1 << SW_BYTE, .roles = 1 << SW_WEIGHT,
                  .window = 1, .numbers = 1, .epilogue = 1},
     [SW_MAX_POOL] = {"max_pool", .inputs = 1, .reads = SW_ANY, .kernel = 1, .window = 1, .epilogue = 1},
     [SW_AVG_POOL] = {"avg_pool", .inputs = 1, .reads = SW_REALS, .kernel = 1, .window = 1, .numbers = 1, .epilogue = 1},
-    [SW_MAP] = {"map", .inputs = 1, .reads = SW_ANY, .epilogue = 1},
+    [SW_MAP] = {"map", .inputs = 1, .reads = SW_ANY | 1 << SW_BYTE, .epilogue = 1},
     [SW_ADD] = {"add", .inputs = 2, .reads = SW_REALS},
     [SW_SUB] = {"sub", .inputs = 2, .reads = SW_REALS},
     [SW_MUL] = {"mul", .inputs = 2, .reads = SW_REALS},
@@ -61,6 +61,8 @@ static uint32_t sw_described(const sw_model *model, uint32_t index, int32_t shap
 }
 
 uint32_t sw_input(const sw_model *model, int32_t shape[3]) { return sw_described(model, 0, shape); }
+
+int sw_takes_bytes(const sw_model *model) { return sw_value_at(model, 0).kind == SW_BYTE; }
 
 uint32_t sw_output(const sw_model *model, uint32_t index, int32_t shape[3]) {
     return sw_described(model, sw_output_at(model, index), shape);
@@ -201,7 +203,7 @@ static int sw_read_header(const uint8_t *plan, uint64_t length, sw_model *model)
 static int sw_check_values(const sw_model *model) {
     for (uint32_t i = 0; i < model->values; i++) {
         const sw_value v = sw_value_at(model, i);
-        if ((v.kind != SW_REAL && v.kind != SW_SIGN) || (i == 0 && v.kind != SW_REAL)) return SW_BAD_VALUE;
+        if (v.kind != SW_REAL && v.kind != (i == 0 ? SW_BYTE : SW_SIGN)) return SW_BAD_VALUE;
         if (v.c < 1 || v.c > SW_MAX_CHANNELS || v.h < 1 || v.h > SW_MAX_SIDE || v.w < 1 || v.w > SW_MAX_SIDE ||
             (int64_t)sw_lanes(v.c) * v.h * v.w > SW_MAX_ELEMENTS) {
             return SW_BAD_VALUE;
@@ -211,7 +213,7 @@ static int sw_check_values(const sw_model *model) {
     }
     for (uint32_t i = 0; i < model->outputs; i++) {
         const uint32_t output = sw_output_at(model, i);
-        if (output >= model->values || sw_value_at(model, output).last != model->nodes + 1) return SW_BAD_REFERENCE;
+        if (output >= model->values || sw_value_at(model, output).kind == SW_BYTE || sw_value_at(model, output).last != model->nodes + 1) return SW_BAD_REFERENCE;
         for (uint32_t k = 0; k < i; k++) {
             if (sw_output_at(model, k) == output) return SW_BAD_REFERENCE;
         }

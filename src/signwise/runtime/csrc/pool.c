@@ -125,7 +125,8 @@ uint64_t sw_conv_pool_scratch(const sw_kernels *k, sw_step *conv, const sw_step 
     for (int32_t rows = 1; rows <= most; rows++) {
         sw_conv part = sw_rows_of(&conv->as.conv, 0, rows);
         part.geometry.pad_top = 1; /* where there is none, kernels may need less */
-        if (k->conv_scratch(&part.geometry) > scratch) scratch = k->conv_scratch(&part.geometry);
+        const size_t bytes = sw_conv_scratch(k, conv, &part.geometry);
+        if (bytes > scratch) scratch = bytes;
     }
     conv->rows_at = sw_align(scratch);
     return conv->rows_at + (uint64_t)most * sw_conv_row_bytes(&conv->as.conv.geometry) + 64;
@@ -137,7 +138,6 @@ static int32_t sw_within(int32_t number, int32_t least, int32_t most) {
 
 void sw_run_conv_pool(const sw_step *s, const sw_call *call) {
     const sw_geometry *g = &s[1].as.window;
-    const float *x = sw_reals(call, sw_place_in(s, call, 0));
     const uint64_t pitch = sw_conv_row_bytes(&s->as.conv.geometry);
     uint8_t *rows = call->scratch + s->rows_at;
     sw_epilogue e = sw_epilogue_of(s, call);
@@ -155,7 +155,7 @@ void sw_run_conv_pool(const sw_step *s, const sw_call *call) {
             const sw_conv part = sw_rows_of(&s->as.conv, from + kept, to - from - kept);
             const sw_block block = {0, part.geometry.out_h, 0, part.geometry.out_c};
             e.real = (float *)(void *)(rows + (uint64_t)kept * pitch);
-            call->net->kernels->conv(&part, &e, x, call->scratch, block);
+            sw_call_conv(s, call, &part, &e, block);
         }
         first = from;
         end = to;

@@ -6,6 +6,7 @@ enum { SW_NEAR_BYTES = 1 << 18 };
 
 static uint64_t sw_place_bytes(sw_value v) {
     const uint64_t pixels = (uint64_t)v.h * (uint64_t)v.w;
+    if (v.kind == SW_BYTE) return pixels * (uint64_t)v.c;
     return pixels * (v.kind == SW_SIGN ? 8 * (uint64_t)sw_words(v.c) : 4 * (uint64_t)sw_lanes(v.c));
 }
 
@@ -78,15 +79,42 @@ static void sw_need_scratch(sw_net *net, uint64_t bytes) {
     if (sw_align(bytes) > net->scratch_bytes) net->scratch_bytes = sw_align(bytes);
 }
 
+/* Weights as floats. */
+static const float *sw_floats_of(sw_bump *bump, const sw_constant *weight) {
+    if (weight->dtype == SW_FLOAT32) return (const float *)(const void *)weight->data;
+    float *floats = sw_take(bump, 4 * weight->bytes);
+    for (uint64_t i = 0; floats && i < weight->bytes; i++) floats[i] = (int8_t)weight->data[i];
+    return floats;
+}
+
 /* The weights in the target's layout, or where they are if it takes them as the file has them. */
-static const void *sw_pack(sw_bump *bump, const sw_kernels *k, const sw_node *node, const sw_geometry *g) {
-    const uint8_t *file = node->constants[SW_WEIGHT].data;
-    const size_t bytes = node->op == SW_BCONV ? k->bconv_bytes(g) : k->conv_bytes(g);
-    if (!bytes) return file;
-    void *packed = sw_take(bump, bytes);
-    if (packed && node->op == SW_BCONV) k->bconv_pack(g, file, packed);
-    if (packed && node->op == SW_CONV) k->conv_pack(g, (const float *)(const void *)file, packed);
-    return packed;
+static const void *sw_pack_bits(sw_bump *bump, const sw_kernels *k, const sw_constant *weight, const sw_geometry *g) {
+    const size_t bytes = k->bconv_bytes(g);
+    void *packed = bytes ? sw_take(bump, bytes) : 0;
+    if (packed) k->bconv_pack(g, weight->data, packed);
+    return bytes ? packed : weight->data;
+}
+
+static const void *sw_pack_reals(sw_bump *bump, const sw_kernels *k, const sw_constant *weight, const sw_geometry *g) {
+    const float *file = sw_floats_of(bump, weight);
+    const size_t bytes = k->conv_bytes(g);
+    void *packed = bytes ? sw_take(bump, bytes) : 0;
+    if (packed) k->conv_pack(g, file, packed);
+    return bytes ? packed : file;
+}
+
+static void sw_make_byte_conv(sw_bump *bump, const sw_kernels *k, const sw_node *node, sw_conv *conv) {
+    const sw_geometry *g = &conv->geometry;
+    const sw_constant *weight = &node->constants[SW_WEIGHT], *given = &node->constants[SW_OUTSIDE];
+    const size_t bytes = k->byte_conv_bytes(g);
+    void *packed = bytes ? sw_take(bump, bytes) : 0;
+    uint8_t *outside = sw_take(bump, (uint64_t)g->in_c);
+    conv->weights = bytes ? packed : weight->data;
+    conv->outside = outside;
+    if (packed) k->byte_conv_pack(g, (const int8_t *)weight->data, packed);
+    for (int32_t c = 0; outside && c < g->in_c; c++) {
+        outside[c] = given->data ? (uint8_t)sw_word(given->data + 4 * (int64_t)c) : 0;
+    }
 }
 
 /* Rows of an output and of an input, for operations that need them as floats. */
@@ -123,12 +151,18 @@ static void sw_make_step(sw_bump *bump, const sw_model *model, const sw_node *no
     if (node->op == SW_BCONV) {
         const sw_geometry g = sw_geometry_of(model, node);
         sw_make_base(bump, node, &g, &step->as.bconv);
-        step->as.bconv.weights = sw_pack(bump, k, node, &g);
+        step->as.bconv.weights = sw_pack_bits(bump, k, &node->constants[SW_WEIGHT], &g);
         sw_need_scratch(net, k->bconv_scratch(&g));
     } else if (node->op == SW_CONV) {
-        step->as.conv.geometry = sw_geometry_of(model, node);
-        step->as.conv.weights = sw_pack(bump, k, node, &step->as.conv.geometry);
-        sw_need_scratch(net, k->conv_scratch(&step->as.conv.geometry));
+        sw_conv *conv = &step->as.conv;
+        *conv = (sw_conv){.geometry = sw_geometry_of(model, node)};
+        step->bytes = sw_value_at(model, sw_input_of(node, 0)).kind == SW_BYTE;
+        if (step->bytes) {
+            sw_make_byte_conv(bump, k, node, conv);
+        } else {
+            conv->weights = sw_pack_reals(bump, k, &node->constants[SW_WEIGHT], &conv->geometry);
+        }
+        sw_need_scratch(net, sw_conv_scratch(k, step, &conv->geometry));
     } else if (info->window) {
         step->as.window = sw_geometry_of(model, node);
         step->divisor = node->numbers[0];

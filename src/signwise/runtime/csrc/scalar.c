@@ -193,6 +193,41 @@ static void sw_scalar_conv(const sw_conv *layer, const sw_epilogue *e, const flo
     }
 }
 
+/* --- convolution of bytes ------------------------------------------------------------------------------------------ */
+
+static int32_t sw_byte_sum(const sw_conv *layer, const uint8_t *x, const int8_t *w, int32_t y, int32_t column) {
+    const sw_geometry *g = &layer->geometry;
+    int32_t sum = 0;
+    for (int32_t i = 0; i < g->kernel_h; i++) {
+        const int32_t iy = y * g->stride_h - g->pad_top + i * g->dilation_h;
+        for (int32_t j = 0; j < g->kernel_w; j++) {
+            const int32_t ix = column * g->stride_w - g->pad_left + j * g->dilation_w;
+            const int inside = iy >= 0 && iy < g->in_h && ix >= 0 && ix < g->in_w;
+            const uint8_t *pixel = inside ? x + ((int64_t)iy * g->in_w + ix) * g->in_c : layer->outside;
+            for (int32_t c = 0; c < g->in_c; c++) sum += pixel[c] * *w++;
+        }
+    }
+    return sum;
+}
+
+static void sw_scalar_byte_conv(const sw_conv *layer, const sw_epilogue *e, const uint8_t *x, void *scratch,
+                                sw_block block) {
+    const sw_geometry *g = &layer->geometry;
+    const int8_t *weights = layer->weights;
+    (void)scratch;
+    for (int32_t y = block.y0; y < block.y1; y++) {
+        for (int32_t column = 0; column < g->out_w; column++) {
+            for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
+                float v[64];
+                for (int32_t c = c0; c < c0 + 64 && c < block.c1; c++) {
+                    v[c - c0] = (float)sw_byte_sum(layer, x, weights + (int64_t)c * sw_filter_floats(g), y, column);
+                }
+                sw_scalar_finish(e, v, g->out_c, (int64_t)y * g->out_w + column, c0);
+            }
+        }
+    }
+}
+
 static void sw_scalar_transpose(const float *from, int64_t from_pitch, float *to, int64_t to_pitch, int32_t rows,
                                 int64_t columns) {
     for (int32_t i = 0; i < rows; i++) {
@@ -225,6 +260,9 @@ const sw_kernels sw_scalar = {
     .conv_bytes = sw_scalar_none,
     .conv_scratch = sw_scalar_conv_scratch,
     .conv = sw_scalar_conv,
+    .byte_conv_bytes = sw_scalar_none,
+    .byte_conv_scratch = sw_scalar_none,
+    .byte_conv = sw_scalar_byte_conv,
     .epilogue = sw_scalar_epilogue,
     .transpose = sw_scalar_transpose,
     .max_taps = sw_scalar_max_taps,

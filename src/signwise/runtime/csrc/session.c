@@ -10,6 +10,8 @@ struct sw_session {
     /* What the current run works on. */
     int64_t images;
     const float *input;
+    const uint8_t *bytes; /* instead of input */
+    int interleaved;      /* bytes are (H, W, C) */
     float *const *outputs;
     uint64_t (*clock)(void);
     uint64_t *nanoseconds;
@@ -25,11 +27,34 @@ static void sw_write_signs(const sw_call *call, const sw_place *from, float *to,
 
 static int64_t sw_elements(const sw_place *place) { return (int64_t)place->c * place->h * place->w; }
 
+/* Reals that stand for bytes: to the nearest one, halves up, NaN to 0. */
+static uint8_t sw_to_byte(float x) { return x >= 255 ? 255 : x > 0 ? (uint8_t)(x + 0.5f) : 0; }
+
+static void sw_read_bytes(const sw_session *s, const sw_call *call, int64_t image, int64_t first, int64_t end) {
+    const sw_place *place = call->net->places;
+    const int64_t plane = (int64_t)place->h * place->w, channels = place->c, at = image * sw_elements(place);
+    uint8_t *to = sw_bytes_at(call, place);
+    if (s->bytes && s->interleaved) {
+        memcpy(to + first * channels, s->bytes + at + first * channels, (size_t)((end - first) * channels));
+        return;
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        for (int64_t p = first; p < end && s->bytes; p++) to[p * channels + c] = s->bytes[at + c * plane + p];
+        for (int64_t p = first; p < end && !s->bytes; p++) {
+            to[p * channels + c] = sw_to_byte(s->input[at + c * plane + p]);
+        }
+    }
+}
+
 static void sw_read_image(const sw_session *s, const sw_call *call, int64_t image) {
     const sw_place *place = call->net->places;
     int32_t y0, y1;
     sw_share(place->h, call->part, call->parts, &y0, &y1);
     const int64_t plane = (int64_t)place->h * place->w, first = (int64_t)y0 * place->w, lanes = sw_lanes(place->c);
+    if (place->kind == SW_BYTE) {
+        sw_read_bytes(s, call, image, first, (int64_t)y1 * place->w);
+        return;
+    }
     call->net->kernels->transpose(s->input + image * sw_elements(place) + first, plane,
                                   sw_reals(call, place) + first * lanes, lanes, place->c,
                                   (int64_t)(y1 - y0) * place->w);
@@ -107,17 +132,33 @@ int sw_start(const sw_net *net, int32_t threads, void *memory, uint64_t bytes, s
     return sw_team_start(s->team, threads, sw_work, s);
 }
 
-int sw_run(sw_session *s, int64_t images, const float *input, float *const *outputs, uint64_t (*clock)(void),
-           uint64_t *nanoseconds) {
-    if (!s || images < 0 || (images && (!input || !outputs)) || !clock != !nanoseconds) return SW_BAD_ARGUMENT;
+/* The session holds the input already. */
+static int sw_run_all(sw_session *s, int64_t images, float *const *outputs, uint64_t (*clock)(void),
+                      uint64_t *nanoseconds) {
     s->images = images;
-    s->input = input;
     s->outputs = outputs;
     s->clock = clock;
     s->nanoseconds = nanoseconds;
     if (clock) memset(nanoseconds, 0, sizeof *nanoseconds * (s->net->step_count + 2));
     sw_team_run(s->team);
     return SW_OK;
+}
+
+int sw_run(sw_session *s, int64_t images, const float *input, float *const *outputs, uint64_t (*clock)(void),
+           uint64_t *nanoseconds) {
+    if (!s || images < 0 || (images && (!input || !outputs)) || !clock != !nanoseconds) return SW_BAD_ARGUMENT;
+    s->input = input;
+    s->bytes = 0;
+    return sw_run_all(s, images, outputs, clock, nanoseconds);
+}
+
+int sw_run_bytes(sw_session *s, int64_t images, const uint8_t *input, int interleaved, float *const *outputs,
+                 uint64_t (*clock)(void), uint64_t *nanoseconds) {
+    if (!s || images < 0 || (images && (!input || !outputs)) || !clock != !nanoseconds) return SW_BAD_ARGUMENT;
+    if (s->net->places[0].kind != SW_BYTE) return SW_BAD_ARGUMENT;
+    s->bytes = input;
+    s->interleaved = interleaved;
+    return sw_run_all(s, images, outputs, clock, nanoseconds);
 }
 
 void sw_stop(sw_session *s) {

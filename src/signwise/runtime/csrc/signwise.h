@@ -65,6 +65,8 @@ SW_API int sw_open(const void *plan, uint64_t length, sw_model *model);
 /* Of an opened model. A shape is (C, H, W); the functions on values give the value's place in the file's table. */
 SW_API uint32_t sw_input(const sw_model *model, int32_t shape[3]);
 SW_API uint32_t sw_output(const sw_model *model, uint32_t index, int32_t shape[3]);
+/* Whether the input holds bytes, 0 to 255. */
+SW_API int sw_takes_bytes(const sw_model *model);
 /* Names and notes, UTF-8 JSON of text_bytes bytes; unchecked. */
 SW_API const char *sw_text(const sw_model *model);
 /* The operation of a node, such as "bconv". */
@@ -86,6 +88,9 @@ SW_API int sw_start(const sw_net *net, int32_t threads, void *memory, uint64_t b
  * With a clock, nanoseconds[0] is the time of reading inputs, [1 + i] of node i, and the last of writing outputs. */
 SW_API int sw_run(sw_session *session, int64_t images, const float *input, float *const *outputs,
                   uint64_t (*clock)(void), uint64_t *nanoseconds);
+/* The same for a network that takes bytes (sw_run rounds to them): (C, H, W), or (H, W, C) where interleaved. */
+SW_API int sw_run_bytes(sw_session *session, int64_t images, const uint8_t *input, int interleaved,
+                        float *const *outputs, uint64_t (*clock)(void), uint64_t *nanoseconds);
 SW_API void sw_stop(sw_session *session);
 
 #endif

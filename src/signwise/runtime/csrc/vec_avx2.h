@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SW_INLINE static inline __attribute__((always_inline))
 /* Holds a value in a register here: without it GCC spills and copies in the inner loops. */
@@ -42,6 +43,16 @@ SW_INLINE sw_vi sw_load16to32(const uint16_t *p) { return _mm256_cvtepu16_epi32(
 SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return _mm256_sub_epi32(a, b); }
 SW_INLINE sw_vf sw_to_float(sw_vi v) { return _mm256_cvtepi32_ps(v); }
 SW_INLINE sw_mask sw_greater32(sw_vi a, sw_vi b) { return _mm256_cmpgt_epi32(a, b); }
+
+/* *sum += the products of each lane's SW_DOT values, in the register that it is in; the values of a lane, alike in all. */
+enum { SW_DOT = 2 };
+typedef int16_t sw_dot_value, sw_dot_weight;
+SW_INLINE void sw_add_dot(sw_vi *sum, sw_vi x, sw_vi w) { *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, w)); }
+SW_INLINE sw_vi sw_set_four_bytes(const void *p) {
+    int32_t x;
+    memcpy(&x, p, 4);
+    return _mm256_set1_epi32(x);
+}
 
 /* SW_FLOATS floats. */
 SW_INLINE sw_vf sw_zerof(void) { return _mm256_setzero_ps(); }

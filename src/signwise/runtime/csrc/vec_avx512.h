@@ -1,9 +1,10 @@
-/* The primitives of AVX-512 F and BW; vec_avx2.h says what they are. */
+/* The primitives of AVX-512 F, BW and VNNI; vec_avx2.h says what they are. */
 #ifndef SW_VEC_H
 #define SW_VEC_H
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SW_INLINE static inline __attribute__((always_inline))
 #define SW_KEEP(v) __asm__ volatile("" : "+v"(v))
@@ -38,6 +39,16 @@ SW_INLINE sw_vi sw_load16to32(const uint16_t *p) {
 SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return _mm512_sub_epi32(a, b); }
 SW_INLINE sw_vf sw_to_float(sw_vi v) { return _mm512_cvtepi32_ps(v); }
 SW_INLINE sw_mask sw_greater32(sw_vi a, sw_vi b) { return _mm512_cmpgt_epi32_mask(a, b); }
+
+enum { SW_DOT = 4 };
+typedef uint8_t sw_dot_value;
+typedef int8_t sw_dot_weight;
+SW_INLINE void sw_add_dot(sw_vi *sum, sw_vi x, sw_vi w) { __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(x), "v"(w)); }
+SW_INLINE sw_vi sw_set_four_bytes(const void *p) {
+    int32_t x;
+    memcpy(&x, p, 4);
+    return _mm512_set1_epi32(x);
+}
 
 SW_INLINE sw_vf sw_zerof(void) { return _mm512_setzero_ps(); }
 SW_INLINE sw_vf sw_setf(float x) { return _mm512_set1_ps(x); }

@@ -4,6 +4,7 @@
 
 #include <arm_neon.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SW_INLINE static inline __attribute__((always_inline))
 #define SW_KEEP(v) __asm__ volatile("" : "+w"(v))
@@ -39,6 +40,19 @@ SW_INLINE sw_vi sw_load16to32(const uint16_t *p) { return vreinterpretq_u8_u32(v
 SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return vreinterpretq_u8_s32(vsubq_s32(sw_32(a), sw_32(b))); }
 SW_INLINE sw_vf sw_to_float(sw_vi v) { return vcvtq_f32_s32(sw_32(v)); }
 SW_INLINE sw_mask sw_greater32(sw_vi a, sw_vi b) { return vcgtq_s32(sw_32(a), sw_32(b)); }
+
+enum { SW_DOT = 2 };
+typedef int16_t sw_dot_value, sw_dot_weight;
+SW_INLINE void sw_add_dot(sw_vi *sum, sw_vi x, sw_vi w) {
+    const int16x8_t a = vreinterpretq_s16_u8(x), b = vreinterpretq_s16_u8(w);
+    const int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b)), high = vmull_high_s16(a, b);
+    *sum = vreinterpretq_u8_s32(vaddq_s32(sw_32(*sum), vpaddq_s32(low, high)));
+}
+SW_INLINE sw_vi sw_set_four_bytes(const void *p) {
+    int32_t x;
+    memcpy(&x, p, 4);
+    return vreinterpretq_u8_s32(vdupq_n_s32(x));
+}
 
 SW_INLINE sw_vf sw_zerof(void) { return vdupq_n_f32(0); }
 SW_INLINE sw_vf sw_setf(float x) { return vdupq_n_f32(x); }

@@ -4,6 +4,7 @@
 
 #include <smmintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SW_INLINE static inline __attribute__((always_inline))
 #define SW_KEEP(v) (void)(v) /* a weight is used once here, and best left in memory */
@@ -36,6 +37,15 @@ SW_INLINE sw_vi sw_load16to32(const uint16_t *p) { return _mm_cvtepu16_epi32(_mm
 SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return _mm_sub_epi32(a, b); }
 SW_INLINE sw_vf sw_to_float(sw_vi v) { return _mm_cvtepi32_ps(v); }
 SW_INLINE sw_mask sw_greater32(sw_vi a, sw_vi b) { return _mm_cmpgt_epi32(a, b); }
+
+enum { SW_DOT = 2 };
+typedef int16_t sw_dot_value, sw_dot_weight;
+SW_INLINE void sw_add_dot(sw_vi *sum, sw_vi x, sw_vi w) { *sum = _mm_add_epi32(*sum, _mm_madd_epi16(x, w)); }
+SW_INLINE sw_vi sw_set_four_bytes(const void *p) {
+    int32_t x;
+    memcpy(&x, p, 4);
+    return _mm_set1_epi32(x);
+}
 
 SW_INLINE sw_vf sw_zerof(void) { return _mm_setzero_ps(); }
 SW_INLINE sw_vf sw_setf(float x) { return _mm_set1_ps(x); }

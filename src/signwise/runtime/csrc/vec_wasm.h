@@ -41,6 +41,11 @@ SW_INLINE sw_vi sw_sub32(sw_vi a, sw_vi b) { return wasm_i32x4_sub(a, b); }
 SW_INLINE sw_vf sw_to_float(sw_vi v) { return wasm_f32x4_convert_i32x4(v); }
 SW_INLINE sw_mask sw_greater32(sw_vi a, sw_vi b) { return wasm_i32x4_gt(a, b); }
 
+enum { SW_DOT = 2 };
+typedef int16_t sw_dot_value, sw_dot_weight;
+SW_INLINE void sw_add_dot(sw_vi *sum, sw_vi x, sw_vi w) { *sum = wasm_i32x4_add(*sum, wasm_i32x4_dot_i16x8(x, w)); }
+SW_INLINE sw_vi sw_set_four_bytes(const void *p) { return wasm_v128_load32_splat(p); }
+
 SW_INLINE sw_vf sw_zerof(void) { return wasm_f32x4_const_splat(0); }
 SW_INLINE sw_vf sw_setf(float x) { return wasm_f32x4_splat(x); }
 SW_INLINE sw_vf sw_loadf(const float *p) { return wasm_v128_load(p); }

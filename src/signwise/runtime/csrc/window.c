@@ -30,11 +30,25 @@ void sw_run_bconv(const sw_step *s, const sw_call *call) {
     call->net->kernels->bconv(&s->as.bconv, &e, sw_signs_at(call, sw_place_in(s, call, 0)), call->scratch, block);
 }
 
+size_t sw_conv_scratch(const sw_kernels *k, const sw_step *s, const sw_geometry *g) {
+    return s->bytes ? k->byte_conv_scratch(g) : k->conv_scratch(g);
+}
+
+void sw_call_conv(const sw_step *s, const sw_call *call, const sw_conv *conv, const sw_epilogue *e, sw_block block) {
+    const sw_kernels *k = call->net->kernels;
+    const sw_place *x = sw_place_in(s, call, 0);
+    if (s->bytes) {
+        k->byte_conv(conv, e, sw_bytes_at(call, x), call->scratch, block);
+    } else {
+        k->conv(conv, e, sw_reals(call, x), call->scratch, block);
+    }
+}
+
 void sw_run_conv(const sw_step *s, const sw_call *call) {
     const sw_block block = sw_block_of(&s->as.conv.geometry, call);
     const sw_epilogue e = sw_epilogue_of(s, call);
     if (block.y0 == block.y1) return;
-    call->net->kernels->conv(&s->as.conv, &e, sw_reals(call, sw_place_in(s, call, 0)), call->scratch, block);
+    sw_call_conv(s, call, &s->as.conv, &e, block);
 }
 
 /* A row of bits as floats. */
@@ -45,10 +59,22 @@ static void sw_unpack_row(const uint64_t *bits, int32_t width, int32_t channels,
     }
 }
 
+/* A row of bytes as floats. */
+static void sw_widen_row(const uint8_t *bytes, int32_t width, int32_t channels, float *row) {
+    const int32_t lanes = sw_lanes(channels);
+    for (int32_t x = 0; x < width; x++, bytes += channels, row += lanes) {
+        for (int32_t c = 0; c < channels; c++) row[c] = bytes[c];
+    }
+}
+
 const float *sw_row_of(const sw_call *call, const sw_place *x, int32_t y, float *space) {
     const int64_t pixel = (int64_t)y * x->w;
     if (x->kind == SW_REAL) return sw_reals(call, x) + pixel * sw_lanes(x->c);
-    sw_unpack_row(sw_signs_at(call, x) + pixel * sw_words(x->c), x->w, x->c, space);
+    if (x->kind == SW_SIGN) {
+        sw_unpack_row(sw_signs_at(call, x) + pixel * sw_words(x->c), x->w, x->c, space);
+    } else {
+        sw_widen_row(sw_bytes_at(call, x) + pixel * x->c, x->w, x->c, space);
+    }
     return space;
 }
 
