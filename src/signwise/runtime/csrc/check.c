@@ -70,7 +70,7 @@ static int sw_check_weight(sw_node *n, sw_value x, sw_value *out) {
     if (n->op == SW_BCONV) {
         if (!sw_within(n->numbers[1], -1, 1) || !sw_within(n->numbers[2], 0, 1)) return SW_BAD_ATTRIBUTE;
         if (n->numbers[1] && n->numbers[2]) return SW_BAD_ATTRIBUTE;
-        if (!(coded ? sw_clean_codebook(weight) : sw_clean_bits(weight))) return SW_BAD_CONSTANT;
+        if (!(weight->dtype != SW_BITS ? sw_clean_codebook(weight) : sw_clean_bits(weight))) return SW_BAD_CONSTANT;
     }
     n->kernel_h = weight->size[2];
     n->kernel_w = weight->size[3];
