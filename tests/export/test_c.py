@@ -94,9 +94,12 @@ def test_more_random_graphs(host, graph):
 
 
 @needs_compiler
-@pytest.mark.parametrize("model, method", [("resnet8", "irnet"), ("resnet20_tiny", "reactnet")])
-def test_networks(model, method, host):
-    graph, images = network(model, method)
+@pytest.mark.parametrize(
+    "model, method, real",
+    [("resnet8", "irnet", "float32"), ("resnet8", "irnet", "int8"), ("resnet20_tiny", "reactnet", "float32")],
+)
+def test_networks(model, method, real, host):
+    graph, images = network(model, method, real)
     assert_same(host(graph, images), graph, images, near=True)
 
 
