@@ -27,15 +27,18 @@ def small_numbers(graph: Graph, batch: int) -> np.ndarray:
     return np.where(rng.random(x.shape) < 0.2, np.float32(-0.0), x)
 
 
-def network(model: str, method: str) -> tuple[Graph, np.ndarray]:
-    """A network for grey images of 8x8 pixels, every value that its steps make among the results, and four images."""
+def network(model: str, method: str, real: str = "float32") -> tuple[Graph, np.ndarray]:
+    """A network for grey images of 8x8 pixels, every value that its steps make among the results, and four images.
+
+    With ``real`` int8 the network takes bytes.
+    """
     torch.manual_seed(0)
     how = signwise.get_method(method)
     binary = signwise.create_model(model, 10, 1, how.wiring)
     signwise.binarize_(binary, how)
     binary.train()(torch.randn(64, 1, 8, 8))  # statistics for the norms
     whole = nn.Sequential(Pixels([0.3], [0.4]), binary).eval()
-    graph = signwise.lower(whole, torch.zeros(1, 1, 8, 8)).graph
+    graph = signwise.lower(whole, torch.zeros(1, 1, 8, 8), pixels=real == "int8", real=real).graph
     made = tuple(value.name for node in graph.nodes for value in node.outputs)
     images = np.random.default_rng(1).integers(0, 256, (4, 1, 8, 8)).astype(np.float32)
     return plan_memory(replace(graph, outputs=made)), images

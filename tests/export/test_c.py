@@ -17,6 +17,7 @@ from tests.export.random_graphs import graphs
 from tests.runtime.plans import every_op
 
 SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ONE_WINDOW = "stride=(1,1) padding=(0,0,0,0) dilation=(1,1)"
 TINY = "input %x: real[2,3,1]@0\n%y: real[2,3,1]@1 = unary(%x) function=abs  // {}\nreturn %y"
 
 needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
@@ -60,6 +61,24 @@ def test_a_whole_word_of_channels_compared_from_above(host):
 
 
 @needs_compiler
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"%y: real[2,1,1] = conv(%x) {ONE_WINDOW} groups=1 weight=float32[2,16,2,300]{{0.5}}",
+        f"%y: real[2,1,1] = bconv(%s) {ONE_WINDOW} groups=1 pad_value=0 zero_point=0 weight=int8[2,16,2,300]{{1}}",
+        f"%y: sign[16,1,300] = max_pool(%s) kernel=(2,1) {ONE_WINDOW} activation=clamp low=0.0 high=1.0",
+        "%y: real[16,2,300] = map(%s)",
+        "%y: real[16,1,300] = mean(%x) axes=(h)",
+    ],
+    ids=["conv", "bconv", "max_pool", "map", "mean"],
+)
+def test_scratch_memory_is_large_enough(line, host):
+    """What is too little is a write past the static memory, or over the session in it."""
+    graph = parse(f"input %x: real[16,2,300]\n%s: sign[16,2,300] = map(%x)\n{line}\nreturn %y")
+    check(host, plan_memory(graph))
+
+
+@needs_compiler
 @settings(max_examples=8, deadline=None)
 @given(graphs())
 def test_random_graphs(host, graph):
@@ -75,9 +94,12 @@ def test_more_random_graphs(host, graph):
 
 
 @needs_compiler
-@pytest.mark.parametrize("model, method", [("resnet8", "irnet"), ("resnet20_tiny", "reactnet")])
-def test_networks(model, method, host):
-    graph, images = network(model, method)
+@pytest.mark.parametrize(
+    "model, method, real",
+    [("resnet8", "irnet", "float32"), ("resnet8", "irnet", "int8"), ("resnet20_tiny", "reactnet", "float32")],
+)
+def test_networks(model, method, real, host):
+    graph, images = network(model, method, real)
     assert_same(host(graph, images), graph, images, near=True)
 
 

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from signwise.compiler.ir import SIGN, Graph, Node, Type
+from signwise.compiler.ir import BYTE, SIGN, Graph, Node, Type
 from signwise.compiler.plan import stored_weight
 
 SESSION = 256  # the session itself and its team of one thread, on any processor
@@ -43,13 +43,16 @@ def words(channels: int) -> int:
 
 def _bytes(type: Type) -> int:
     channels, height, width = type.shape
+    if type.kind == BYTE:
+        return -(-height * width * channels // 8) * 8
     return height * width * (8 * words(channels) if type.kind == SIGN else 4 * lanes(channels))
 
 
 def _scratch(node: Node, graph: Graph) -> int:
     if node.op in {"bconv", "conv"}:
-        weight = stored_weight(node)
-        return prod(weight.shape[1:]) * weight.itemsize + 8  # one filter's share of the input
+        return (
+            prod(stored_weight(node).shape[1:]) * (1 if node.op == "bconv" else 4) + 8
+        )  # a filter's share of the input
     if node.op not in ROWS:
         return 0
     values = graph.values()

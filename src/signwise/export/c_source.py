@@ -5,7 +5,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-TYPES = {"uint8": "uint8_t", "uint32": "uint32_t", "int32": "int32_t", "uint64": "uint64_t", "float32": "float"}
+TYPES = {
+    "uint8": "uint8_t",
+    "uint32": "uint32_t",
+    "int8": "int8_t",
+    "int32": "int32_t",
+    "uint64": "uint64_t",
+    "float32": "float",
+}
 
 
 def number(x: int | float) -> str:

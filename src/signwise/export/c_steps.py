@@ -6,7 +6,7 @@ Member by member this is ``sw_step`` of runtime/csrc/net.h; the C compiler check
 import numpy as np
 
 from signwise.compiler.interpreter import ACCUMULATORS
-from signwise.compiler.ir import SIGN, Graph, Node, Type
+from signwise.compiler.ir import BYTE, SIGN, Graph, Node, Type
 from signwise.compiler.ops import OPS
 from signwise.compiler.plan import stored_weight
 from signwise.compiler.plan_tables import to_words
@@ -40,6 +40,7 @@ def step(node: Node, graph: Graph, tables: Tables) -> str:
         members["plain"] = str(int(_is_plain(node, inputs[0])))
     if "weight" in node.consts:
         members[f"as.{node.op}"] = _convolution(node, inputs[0], tables)
+        members["bytes"] = str(int(inputs[0].kind == BYTE))
     elif "kernel" in node.attrs:
         members["as.window"] = _geometry(node, inputs[0])
         members["divisor"] = str(node.attrs.get("divisor", "window")).replace("window", "0")
@@ -89,7 +90,12 @@ def _geometry(node: Node, x: Type) -> str:
 
 
 def _convolution(node: Node, x: Type, tables: Tables) -> str:
-    members = {"geometry": _geometry(node, x), "weights": tables.add(stored_weight(node))}
+    weight = stored_weight(node)
+    if node.op == "conv" and x.kind != BYTE:
+        weight = weight.astype(np.float32)
+    members = {"geometry": _geometry(node, x), "weights": tables.add(weight)}
+    if x.kind == BYTE:
+        members["outside"] = tables.add(node.consts.get("outside", np.zeros(x.shape[0])).astype(np.uint8))
     if node.op == "bconv":
         base, rows, columns = _bases(node, x)
         members |= {"base": tables.add(base), "column_classes": str(columns.max() + 1)}
