@@ -120,6 +120,14 @@ def test_learnt_tensors_of_a_method_count_as_float() -> None:
     assert (cost.parameters, cost.packed_bytes) == (32 + 4, 32 // 8 + 4 * 4)
 
 
+@pytest.mark.parametrize(
+    "method, tensors, kept", [("rbnn", 8 + 8, 8), ("rbonn", 8 + 8 + 4, 8 + 4), ("sdbnn", 8 + 12, 12)]
+)
+def test_what_transforms_the_weights_is_in_their_bits(method: str, tensors: int, kept: int) -> None:
+    cost = summarize(nn.Sequential(BinaryConv2d(4, 8, 1, method=get_method(method))), (4, 2, 2)).rows[0]
+    assert (cost.parameters, cost.packed_bytes) == (32 + tensors, 32 // 8 + 4 * kept)
+
+
 def test_a_network_that_computes_thresholds_counts_as_float() -> None:
     conv = BinaryConv2d(32, 6, 3, padding=1, method=get_method("sdbnn"))
     (cost,) = summarize(nn.Sequential(conv), (32, 5, 5)).rows

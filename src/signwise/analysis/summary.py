@@ -103,7 +103,7 @@ def summarize(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Summ
     which is counted with them; 32 for what is real (a training stage included).
     Parameters: what training changes. Memory: 4 bytes each (``float_bytes``); packed, those bits for binary weights and
     4 bytes for all else, batch norms, thresholds and learnt scales included, running statistics and derived scales
-    not (they fold into the affine of the norm).
+    not (they fold into the affine of the norm), nor what transforms the weights (it is in their bits).
     Operations: multiply-adds of convolutions and dense layers, counted once each; binary, M N times, where weights and
     activations are both binary, else float, as are those of a network that computes thresholds. Norms, activations and
     pools are not counted.
@@ -166,7 +166,7 @@ def _row(name: str, module: nn.Module, shape: tuple[int, ...], macs: int, seen: 
         quantizer = module.method.weight_quantizer
         stored = quantizer.stored_bits(module.weight)
         weight_bits, products = stored / module.weight.numel(), quantizer.bases
-        trained = (module.weight, *module.weight_quantizer.parameters())
+        trained = (module.weight, *module.weight_transform.parameters(), *module.weight_quantizer.parameters())
         if id(module.weight) in own:
             bits += stored - FLOAT_BITS * sum(own[id(parameter)] for parameter in trained)
     if isinstance(module, BinaryLayer) and module.binary_activations:
