@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from signwise.core.errors import ConfigError, TrainingError
 from signwise.core.registry import suggestion
-from signwise.nn.layers import binary_layers
+from signwise.nn.layers import BinaryLayer, binary_layers
 from signwise.nn.modes import evaluating
 from signwise.objectives.base import Objective, Setting, Step
 from signwise.objectives.gather import gather, gather_constant, rank
@@ -95,6 +95,7 @@ class ContrastiveMI(Objective):
         self.capacity, self.momentum, self.pool, self.dim = capacity, momentum, pool, dim
         self.train_heads, self.layers = train_heads, tuple(layers)
         self.names: list[str] = []
+        self._watched: tuple[BinaryLayer, ...] = ()
         self._pooled: dict[str, tuple[Tensor, Tensor]] = {}
 
     def attach(self, model: nn.Module, setting: Setting) -> None:
@@ -106,7 +107,7 @@ class ContrastiveMI(Objective):
         if not chosen:
             known = suggestion(self.layers[0] if self.layers else "", binary_layers(model))
             raise ConfigError(f"ContrastiveMI(layers={self.layers}) matches no binary layer; {known}")
-        self.names = list(chosen)
+        self.names, self._watched = list(chosen), tuple(chosen.values())
         for name, layer in chosen.items():
             self._handles.append(layer.binarizer.register_forward_hook(self._watcher(name)))
         self._measure(model, setting.example)
@@ -147,12 +148,14 @@ class ContrastiveMI(Objective):
             model(example)
 
     def forward(self, step: Step) -> Tensor:
+        if not any(layer.binary_activations for layer in self._watched):  # a float stage: there is no pair to contrast
+            self.metrics = {}
+            return step.logits.new_zeros(())
         missing = [name for name in self.names if name not in self._pooled]
         if missing:
             raise TrainingError(
                 f"ContrastiveMI saw no forward of {missing[0]!r} in training mode with binary activations since its "
-                "last step. Call the model in training mode before the objective, once a step; a method with a stage "
-                "of real activations cannot train with this objective."
+                "last step. Call the model in training mode before the objective, once a step."
             )
         sides = torch.stack([self._embed(0, self.binary_heads), self._embed(1, self.real_heads)])
         self._pooled.clear()
