@@ -113,7 +113,11 @@ def test_equal_sees_every_difference() -> None:
     ("old", "new", "message"),
     [
         ("input %x", "input x", "line 1: expected %name, found 'x: real[3,1,1]@0'"),
-        ("%x: real[", "%x: int[", "line 1: expected ': real[C,H,W]' or ': sign[C,H,W]', found ': int[3,1,1]@0'"),
+        (
+            "%x: real[",
+            "%x: int[",
+            "line 1: expected ': real[C,H,W]', ': sign[C,H,W]' or ': byte[C,H,W]', found ': int[3,1,1]@0'",
+        ),
         ("[3,1,1]@0", "[3,1]@0", "line 1: expected three sizes [C,H,W], found '[3,1]@0'"),
         ("[3,1,1]@0", "[3,1,x]@0", "line 1: expected sizes like [64,28,28], found '[3,1,x]@0'"),
         ("[3,1,1]@0", "[3,1,1]@a", "line 1: expected the end of the line, found '@a'"),

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "runs/digits_resnet8_irnet-seed0",
     "runs/mine --out net.swn",
-    "runs/mine --text",
     "runs/mine --samples 64",
     "runs/mine --real int8",
     "runs/mine --json",

@@ -13,7 +13,6 @@ EXAMPLES = (
     "wasm runs/quickstart/digits.swn digits.html",
     "c net.swn firmware/network",
     "c net.swn firmware/network --name digits",
-    "onnx net.swn net.onnx",
     "onnx net.swn net.onnx --json",
 )
 
