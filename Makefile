@@ -17,7 +17,7 @@ test: $(STAMP)  ## Run the tests and doctests, without those marked slow
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4
 
 cross: $(STAMP)  ## Run the slow tests of what is compiled: on emulators, in Chromium, against hostile files
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile -m slow tests/runtime tests/export tests/compiler
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile -m slow tests/runtime tests/export
 
 check: $(STAMP)  ## Check lint, format, types and import rules
 	@$(BIN)/ruff check .
