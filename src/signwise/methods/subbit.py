@@ -1,12 +1,11 @@
 """SNN: Sub-bit Neural Networks: Learning to Compress and Accelerate Binary Neural Networks (Wang et al., ICCV 2021)."""
 
-from signwise.components.activation_transform import Shift
+from dataclasses import replace
+
 from signwise.components.codebook import Codebook
-from signwise.components.estimator import Polynomial, Window
 from signwise.components.method import Method
 from signwise.components.scale import MeanAbs
-from signwise.components.stage import Stage
-from signwise.components.wiring import Wiring
+from signwise.methods.reactnet import reactnet
 from signwise.methods.registry import METHODS
 
 
@@ -27,19 +26,9 @@ def subbit(index_bits: int = 6, every: int = 25) -> Method:
     >>> subbit(index_bits=4).weight_quantizer
     Codebook(index_bits=4, every=25, dead_zone=0.001)
     """
-    return Method(
+    return replace(
+        reactnet(),
         name="subbit",
         weight_quantizer=Codebook(index_bits, every),
-        weight_estimator=Window(),
         weight_scale=MeanAbs(per="filter", gradient="constant"),
-        activation_transform=(Shift(),),
-        activation_estimator=Polynomial(),
-        wiring=Wiring(
-            residual="bireal",
-            activation="rprelu",
-            shortcut="pool_conv",
-            stem_activation=False,
-            on=(("resnet20", (("shortcut", "pad"),)),),
-        ),
-        stages=(Stage(weights=False, weight_decay=1e-5), Stage(weight_decay=0.0)),
     )
