@@ -130,3 +130,12 @@ def test_other_errors_stop_the_comparison(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(compare, "fit", fit)
     with pytest.raises(ConfigError, match="wrong"):
         compare.run(cells(Recipe(), ["bnn"], ["none"], [0]), tmp_path, *[lambda *_: None] * 3)
+
+
+def test_options_of_a_method_left_out_are_refused() -> None:
+    recipe = Recipe(method="irnet", method_options={"t_min": 0.1})
+    assert len(cells(recipe, ["irnet", "rbnn"], ["none"], [0])) == 2
+    with pytest.raises(
+        ConfigError, match=r"^SW\d+: compare: method_options {'t_min': 0.1} belong to irnet, which .* \(rbnn\)"
+    ):
+        cells(recipe, ["rbnn"], ["none"], [0])

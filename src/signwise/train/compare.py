@@ -78,7 +78,8 @@ def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], see
 
     ``float`` is the float twin of the recipe's own method, and ``none`` no objective; ``a+b`` is two objectives at
     once. The float twin takes no objectives. An objective has the options that ``recipe.objectives`` gives it, a method
-    those of ``recipe.method_options`` if it is the recipe's own. Errors: UnknownName, ConfigError for what is twice.
+    those of ``recipe.method_options`` if it is the recipe's own. Errors: UnknownName; ConfigError for what is twice,
+    and for options of a method left out.
 
     >>> [cell.name for cell in cells(Recipe(), ["float", "irnet"], ["none", "contrastive_mi"], [0])]
     ['float-none-s0', 'irnet-none-s0', 'irnet-contrastive_mi-s0']
@@ -87,6 +88,11 @@ def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], see
         if not values or len(set(values)) != len(values):
             found = " ".join(map(str, values)) or "missing"
             raise ConfigError(f"compare: --{kind} {found}; allowed: one or more, each once")
+    if recipe.method_options and recipe.method not in methods:
+        raise ConfigError(
+            f"compare: method_options {recipe.method_options} belong to {recipe.method}, which --methods leaves out "
+            f"({' '.join(methods)}); name it there, or give --method as well"
+        )
     kinds = [
         kind
         for method in methods
