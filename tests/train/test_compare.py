@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from signwise.core.errors import ConfigError, TrainingError, UnknownName
+from signwise.methods import list_methods
 from signwise.train import Recipe, Result, compare
 from signwise.train.compare import Cell, Outcome, aggregate, cells, curve
 
@@ -41,6 +42,17 @@ def test_two_objectives_at_once_keep_their_own_options() -> None:
     recipe = Recipe(objectives={"distillation": {"temperature": 4.0}})
     (cell,) = cells(recipe, ["irnet"], ["distillation+contrastive_mi"], [0])
     assert cell.recipe.objectives == {"distillation": {"temperature": 4.0}, "contrastive_mi": {}}
+
+
+def test_own_is_what_the_paper_adds_to_the_loss_and_all_is_every_method() -> None:
+    recipe = Recipe(objectives={"reconstruction": {"weight": 0.5}})
+    made = {cell.name: cell.recipe.objectives for cell in cells(recipe, ["all", "float"], ["none", "own"], [0])}
+    with_own = {"rbonn": "reconstruction", "xucheung": "scale_decay", "lcr": "lipschitz_retention"}
+    pairs = {f"{name}-none-s0" for name in [*list_methods(), "float"]}
+    assert set(made) == pairs | {f"{name}-{objective}-s0" for name, objective in with_own.items()}
+    assert made["rbonn-reconstruction-s0"] == {"reconstruction": {"weight": 0.5}}
+    (both,) = cells(recipe, ["rbonn"], ["own+contrastive_mi"], [0])
+    assert list(both.recipe.objectives) == ["reconstruction", "contrastive_mi"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ EXAMPLES = (
     "cifar10/resnet8_irnet_10k_cmim --methods float irnet --objectives none contrastive_mi --json",
 )
 ABOUT = f"""Train every method with every objective and seed at the budget of one recipe, and tabulate them.
-An objective has the options that the recipe, or --objectives.NAME.OPTION VALUE, gives it; `a+b` is two at once.
+An objective has the options that the recipe, or --objectives.NAME.OPTION VALUE, gives it; `a+b` is two at once, `own`
+those that a method's paper adds to the loss, mostly none.
 Each run has its own folder in --out; the same command continues what is unfinished and reads what is done.
 {RECIPE_KEYS}"""
 
@@ -32,9 +33,9 @@ def run(arguments: list[str]) -> int:
     parser = VerbParser("compare", ABOUT, EXAMPLES)
     parser.add_argument("recipe", help="the recipe that all runs share")
     parser.add_argument(
-        "--methods", nargs="+", help="method names, or float for the float twin (default: the recipe's)"
+        "--methods", nargs="+", help="names, all, or float for the float twin (default: the recipe's)"
     )
-    parser.add_argument("--objectives", nargs="+", help="objective names, or none (default: the recipe's)")
+    parser.add_argument("--objectives", nargs="+", help="names, none, or own (default: the recipe's)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
     parser.add_argument("--out", help="folder of the runs (default runs/compare-<recipe>)")
     parser.add_machine_options()

@@ -29,7 +29,8 @@ from signwise.core.errors import ConfigError
 class Method(Part):
     """The slots of a method; every default is BinaryNet's.
 
-    ``wiring`` belongs to the model, ``stages`` to training, all others to the layer.
+    ``wiring`` belongs to the model, ``stages`` to training, all others to the layer. ``objectives`` names what the paper
+    adds to the loss; a recipe decides whether it is added, and gives the options.
 
     >>> Method("plain").deploys_as
     'A or B'
@@ -49,6 +50,7 @@ class Method(Part):
     activation_map: ActivationMap | None = None
     wiring: Wiring = field(default_factory=Wiring)
     stages: tuple[Stage, ...] = (Stage(),)
+    objectives: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         kinds = {

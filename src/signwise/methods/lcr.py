@@ -21,4 +21,4 @@ def lcr(t_min: float = 1e-3, t_max: float = 10.0) -> Method:
     >>> lcr().weight_estimator == get_method("irnet").weight_estimator
     True
     """
-    return replace(irnet(t_min, t_max), name="lcr")
+    return replace(irnet(t_min, t_max), name="lcr", objectives=("lipschitz_retention",))

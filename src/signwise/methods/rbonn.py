@@ -38,4 +38,5 @@ def rbonn(select: str = "smallest", gradient: str = "exact") -> Method:
         weight_transform=(Backtrack(select=select),),
         weight_estimator=Identity(),
         weight_scale=LearnedMagnitude(gradient=gradient),
+        objectives=("reconstruction",),
     )

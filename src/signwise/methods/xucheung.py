@@ -34,4 +34,5 @@ def xucheung(signed: bool = False) -> Method:
         activation_levels=ScaledLevels(-1.0 if signed else 0.0, 1.0),
         activation_estimator=LongTail(),
         wiring=Wiring(activation="none", on=(("resnet20", (("shortcut", "pad"),)),)),
+        objectives=("scale_decay",),
     )

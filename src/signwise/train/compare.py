@@ -15,7 +15,7 @@ from signwise.train.folder import versions
 from signwise.train.recipe import Recipe
 from signwise.train.run import Result, fit
 
-FLOAT, NONE = "float", "none"
+FLOAT, NONE, OWN, ALL = "float", "none", "own", "all"
 EpochCall = Callable[["Cell", dict[str, Any]], None]
 CellCall = Callable[["Outcome"], None]
 
@@ -76,14 +76,16 @@ class Row:
 def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], seeds: Sequence[int]) -> tuple[Cell, ...]:
     """The cells of a comparison: every method with every objective and seed, seed by seed.
 
-    ``float`` is the float twin of the recipe's own method, and ``none`` no objective; ``a+b`` is two objectives at
-    once. The float twin takes no objectives. An objective has the options that ``recipe.objectives`` gives it, a method
-    those of ``recipe.method_options`` if it is the recipe's own. Errors: UnknownName; ConfigError for what is twice,
-    and for options of a method left out.
+    ``float`` is the float twin of the recipe's own method, ``all`` every registered method; ``none`` is no objective,
+    ``own`` those that a method's paper adds to the loss, mostly none, and ``a+b`` two at once. The float twin takes no
+    objectives. An objective has the options that ``recipe.objectives`` gives it, a method those of
+    ``recipe.method_options`` if it is the recipe's own. Errors: UnknownName; ConfigError for what is twice, and for
+    options of a method left out.
 
-    >>> [cell.name for cell in cells(Recipe(), ["float", "irnet"], ["none", "contrastive_mi"], [0])]
-    ['float-none-s0', 'irnet-none-s0', 'irnet-contrastive_mi-s0']
+    >>> [cell.name for cell in cells(Recipe(), ["float", "irnet", "rbonn"], ["own", "contrastive_mi"], [0])]
+    ['float-none-s0', 'irnet-none-s0', 'irnet-contrastive_mi-s0', 'rbonn-reconstruction-s0', 'rbonn-contrastive_mi-s0']
     """
+    methods = [name for word in methods for name in (METHODS if word == ALL else [word])]
     for kind, values in (("methods", methods), ("objectives", objectives), ("seeds", seeds)):
         if not values or len(set(values)) != len(values):
             found = " ".join(map(str, values)) or "missing"
@@ -93,11 +95,7 @@ def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], see
             f"compare: method_options {recipe.method_options} belong to {recipe.method}, which --methods leaves out "
             f"({' '.join(methods)}); name it there, or give --method as well"
         )
-    kinds = [
-        kind
-        for method in methods
-        for kind in ([(FLOAT, NONE)] if method == FLOAT else [(method, objective) for objective in objectives])
-    ]
+    kinds = dict.fromkeys((method, _objective(method, words)) for method in methods for words in objectives)
     return tuple(
         Cell(method, objective, seed, _recipe(recipe, method, objective).replace(seed=seed))
         for seed in seeds
@@ -105,10 +103,18 @@ def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], see
     )
 
 
+def _objective(method: str, words: str) -> str:
+    """The objectives that ``words`` mean for a method, as one word."""
+    if method == FLOAT:
+        return NONE
+    own = METHODS[method]().objectives
+    names = [name for word in words.split("+") if word != NONE for name in (own if word == OWN else (word,))]
+    return "+".join(dict.fromkeys(names)) or NONE
+
+
 def _recipe(recipe: Recipe, method: str, objective: str) -> Recipe:
     if method == FLOAT:
         return recipe.replace(binary=False, objectives={})
-    METHODS[method]
     names = [] if objective == NONE else objective.split("+")
     for name in names:
         OBJECTIVES[name]
