@@ -2,12 +2,14 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from signwise.core.errors import LoweringError
 from signwise.train import compare
 
 Call = Callable[..., tuple[int, str, str]]
@@ -21,7 +23,7 @@ def test_compares_and_resumes(tmp_path: Path, tiny: list[str], call: Call, monke
     code, out, err = call(*command)
     assert code == 0
     assert "irnet + contrastive_mi" in out
-    assert f"compare.png are in {tmp_path}" in "".join(out.splitlines())
+    assert f"pictures are in {tmp_path}" in "".join(out.splitlines())
     assert "6 runs of 1 epochs on digits" in err
     assert "[6/6] irnet-contrastive_mi-s1: accuracy " in err
     assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
@@ -37,6 +39,36 @@ def test_compares_and_resumes(tmp_path: Path, tiny: list[str], call: Call, monke
     assert json.loads(again)["rows"] == data["rows"]
     written = {path for path in stamps if path.name != ".lock"}
     assert all(path.stat().st_mtime_ns == stamps[path] for path in written)
+
+
+def test_deploys_what_was_trained(tmp_path: Path, tiny: list[str], call: Call) -> None:
+    words = shlex.split("--methods float bnn dorefa --seeds 0 1 --deploy")
+    code, out, _ = call("compare", "digits/resnet8_irnet", *words, *tiny, "--out", tmp_path)
+    assert code == 0
+    data = json.loads((tmp_path / "compare.json").read_text())
+    assert list(data["deployed"]) == ["float", "bnn", "dorefa"]
+    for label, file in (("float", "float.onnx"), ("bnn", "bnn-none-s0/net.swn"), ("dorefa", "dorefa-none-s0/net.swn")):
+        told = data["deployed"][label]
+        assert (told["file"], told["bytes"]) == (str(tmp_path / file), (tmp_path / file).stat().st_size)
+        assert told["median_ms"] > 0
+        assert f"{told['bytes']:,}" in out
+    assert (tmp_path / "tradeoff.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_does_not_compile_is_said(
+    tmp_path: Path, tiny: list[str], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: str) -> None:
+        raise LoweringError(f"no lowering for {Path(folder).name}")
+
+    monkeypatch.setattr("signwise.cli.tradeoff.compile_folder", refuse)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    words = shlex.split("--methods float bnn --seeds 0 --deploy")
+    code, _, said = call("compare", "digits/resnet8_irnet", *words, *tiny, "--out", tmp_path)
+    assert code == 0
+    assert "the float twin is not timed (import of onnxruntime halted" in said
+    assert "bnn is not timed (SW401: no lowering for bnn-none-s0)" in said
+    assert json.loads((tmp_path / "compare.json").read_text())["deployed"] == {}
 
 
 def test_failed_cells_give_exit_code_1(

@@ -8,10 +8,11 @@ from typing import Any
 
 from signwise.analysis.summary import LayerCost, Summary
 from signwise.cli.chart import Line, line_chart
-from signwise.cli.deploy import Deployed, Timed
+from signwise.cli.deploy import Deployed
 from signwise.cli.findings import METHODS, OBJECTIVES, RECIPE, Findings
 from signwise.cli.output import percent
 from signwise.cli.report_page import PAGE, STYLE
+from signwise.cli.timed import Timed
 from signwise.data import open_data
 from signwise.train.compare import Row, curve
 from signwise.train.folder import versions

@@ -29,8 +29,8 @@ from signwise.core.errors import ConfigError
 class Method(Part):
     """The slots of a method; every default is BinaryNet's.
 
-    ``wiring`` belongs to the model, ``stages`` to training, all others to the layer. ``objectives`` names what the paper
-    adds to the loss; a recipe decides whether it is added, and gives the options.
+    ``wiring`` belongs to the model, ``stages`` to training, all others to the layer. ``objectives`` names what the
+    paper adds to the loss; a recipe decides whether it is added, and gives the options.
 
     >>> Method("plain").deploys_as
     'A or B'

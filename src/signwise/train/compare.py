@@ -33,6 +33,11 @@ class Cell:
     def name(self) -> str:
         return f"{self.method}-{self.objective}-s{self.seed}"
 
+    @property
+    def label(self) -> str:
+        """What the runs of all seeds have in common."""
+        return _label(self.method, self.objective)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -67,10 +72,14 @@ class Row:
 
     @property
     def label(self) -> str:
-        return self.method if self.objective == NONE else f"{self.method} + {self.objective}"
+        return _label(self.method, self.objective)
 
     def to_dict(self) -> dict[str, Any]:
         return {"label": self.label, "n": self.n} | vars(self)
+
+
+def _label(method: str, objective: str) -> str:
+    return method if objective == NONE else f"{method} + {objective}"
 
 
 def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], seeds: Sequence[int]) -> tuple[Cell, ...]:
