@@ -53,7 +53,14 @@ def test_bench_times_the_forced_target(compiled: Path, call: Call, call_json: Ca
     assert (code, facts["target"], facts["input"]) == (0, "scalar", [1, 8, 8])
     assert facts["fastest_ms"] <= facts["median_ms"] and {"conv", "bconv"} <= {row["op"] for row in facts["operations"]}
     code, out, _ = call("bench", compiled, "--seconds", 0.01, "--threads", 2)
-    assert code == 0 and "ms an image (median of" in out and "threads 2" in out
+    assert code == 0 and "ms an image of float32 (median of" in out and "threads 2" in out
+    assert facts["median_ms"] > 0 and facts["first_result_ms"] > 0
+
+
+def test_bench_gives_bytes_to_a_network_of_bytes(trained: Path, tmp_path: Path, call_json: CallJson) -> None:
+    call_json("compile", trained, "--out", tmp_path / "net.swn", "--samples", 0, "--real", "int8")
+    code, facts = call_json("bench", tmp_path / "net.swn", "--seconds", 0.01)
+    assert (code, facts["dtype"]) == (0, "uint8")
 
 
 @pytest.mark.parametrize(

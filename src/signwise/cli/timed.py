@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from signwise.cli.bench import latency
+from signwise.cli.bench import latency, random_image
 from signwise.cli.compile import Compiled, compile_folder
 from signwise.cli.output import note
 from signwise.core.errors import TargetError
@@ -52,7 +52,7 @@ def take_turns(contenders: Sequence[Contender], seconds: float) -> tuple[Timed, 
 def binary_contender(label: str, compiled: Compiled) -> Contender:
     """A compiled network in this package's runtime."""
     session = compiled.program.session()
-    image = np.zeros((1, *session.input_shape), np.float32)
+    image = random_image(session)
     return Contender(label, compiled.path, f"signwise, target {session.target}", lambda: session(image))
 
 
