@@ -96,7 +96,12 @@ def test_more_random_graphs(host, graph):
 @needs_compiler
 @pytest.mark.parametrize(
     "model, method, real",
-    [("resnet8", "irnet", "float32"), ("resnet8", "irnet", "int8"), ("resnet20_tiny", "reactnet", "float32")],
+    [
+        ("resnet8", "irnet", "float32"),
+        ("resnet8", "irnet", "int8"),
+        ("resnet20_tiny", "reactnet", "float32"),
+        ("resnet20_tiny", "adabin", "float32"),
+    ],
 )
 def test_networks(model, method, real, host):
     graph, images = network(model, method, real)

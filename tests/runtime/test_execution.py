@@ -137,6 +137,19 @@ def test_broadcasting(op):
         assert_same(one("\n".join(body)), np.zeros((1, 3, 5, 4), np.float32), "scalar", threads=2)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 5, 1), (9, 4, 4), (3, 7, 8)])
+@pytest.mark.parametrize("edges", [(0, 0), (1, 1), (1, 2), (2, 0)])
+def test_constants_that_are_stored_as_a_frame(shape, edges):
+    value = np.random.default_rng(4).integers(-9, 9, shape).astype(np.float32)
+    for axis, edge in zip((1, 2), edges, strict=True):
+        inside = np.clip(np.arange(shape[axis]), edge, max(shape[axis] - 1 - edge, edge))
+        value = np.take(value, np.minimum(inside, shape[axis] - 1), axis)
+    size, values = ",".join(map(str, shape)), ",".join(map(str, value.ravel()))
+    graph = one(f"%y: real[{size}] = constant() value=float32[{size}]{{{values}}}")
+    y = results(graph, np.zeros((2, 3, 5, 4), np.float32), "scalar", threads=2)["y"]
+    assert np.array_equal(np.broadcast_to(value, y.shape), y)
+
+
 def test_means_over_every_choice_of_axes():
     x = np.random.default_rng(3).standard_normal((2, 19, 6, 5)).astype(np.float32)
     for axes in ("c", "h", "w", "c,h", "c,w", "h,w", "c,h,w"):

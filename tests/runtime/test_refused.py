@@ -215,6 +215,16 @@ def test_codebooks_that_make_no_sense(kind: int, data: bytes, message: str) -> N
         load(coded(kind, data), target="scalar")
 
 
+@pytest.mark.parametrize(("stored", "accepted"), [((1, 1), True), ((3, 4), True), ((2, 1), False), ((1, 5), False)])
+def test_frames_that_stand_for_a_map(stored, accepted, monkeypatch):
+    graph = parse("input %x: real[1,1,1]\n%y: real[1,3,4] = constant() value=float32[1,3,4]{1}\nreturn %y")
+    monkeypatch.setattr(plan, "shrink", lambda value: np.ones((1, *stored), np.float32))
+    if accepted:
+        load(plan.write(with_slots(graph)))
+    else:
+        assert CONSTANT in message_of(with_slots(graph), monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("slots", "accepted"),
     [((0, 1, 2), True), ((0, 1, 0), False), ((0, 0, 1), False), ((0, 1, 1), False), ((1, 0, 2), True)],

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from signwise.compiler.codebook import encode
+from signwise.compiler.frame import shrink
 from signwise.compiler.ir import Graph, Node, Value
 from signwise.compiler.plan_reader import read as read
 from signwise.compiler.plan_tables import (
@@ -88,6 +89,8 @@ def _last_uses(graph: Graph) -> Iterator[int]:
 
 def _constant(node: Node, role: str, array: np.ndarray) -> tuple[bytes, bytes]:
     """Its row in the table, and its bytes."""
+    if role == "value":
+        array = shrink(array)
     sizes = (*array.shape, *[1] * (4 - array.ndim))
     coded = encode(array) if role == "weight" and node.op == "bconv" else None
     if coded is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from signwise.compiler.codebook import CODEBOOK, decode
+from signwise.compiler.frame import spread
 from signwise.compiler.ir import Graph, Node, Type, Value
 from signwise.compiler.ops import OPS
 from signwise.compiler.plan_tables import (
@@ -106,6 +107,8 @@ class _Reader:
         words = {key: self.take(count) for key, count in ATTRIBUTES.get(name, {}).items()}
         consts = dict([self.constant(name) for _ in range(constant_count)])
         outputs = tuple([self.value() for _ in range(output_count)])
+        if "value" in consts:
+            consts["value"] = spread(consts["value"], outputs[0].type.shape)
         return Node(name, inputs, outputs, from_words(name, words, outputs[0].type.shape), consts, source)
 
     def constant(self, op: str) -> tuple[str, np.ndarray]:

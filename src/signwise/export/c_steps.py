@@ -5,6 +5,7 @@ Member by member this is ``sw_step`` of runtime/csrc/net.h; the C compiler check
 
 import numpy as np
 
+from signwise.compiler.frame import shrink
 from signwise.compiler.interpreter import ACCUMULATORS
 from signwise.compiler.ir import BYTE, SIGN, Graph, Node, Type
 from signwise.compiler.ops import OPS
@@ -49,9 +50,12 @@ def step(node: Node, graph: Graph, tables: Tables) -> str:
         members["fill"] = number(node.attrs["value"])
     elif not OPS[node.op].epilogue:
         members["as.numbers"] = _numbers(to_words(node.op, node.attrs))
-    for name in ("index", "value"):
-        if name in node.consts:
-            members["data"] = tables.add(node.consts[name])
+    if "index" in node.consts:
+        members["data"] = tables.add(node.consts["index"])
+    if "value" in node.consts:
+        stored = shrink(node.consts["value"])
+        members["data"] = tables.add(stored)
+        members["as.numbers"] = _numbers(stored.shape[1:])
     return structure(members)
 
 

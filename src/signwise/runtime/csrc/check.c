@@ -171,6 +171,9 @@ static int sw_check_concat(const sw_model *model, const sw_node *n, sw_value *ou
 }
 
 /* What the node gives: `out` comes in as the first input and leaves as the output. */
+/* Whether so many rows stand for `size`: all of them, or a middle one for those between the others. */
+static int sw_spreads(int32_t stored, int32_t size) { return stored == size || (stored < size && stored % 2); }
+
 static int sw_infer(const sw_model *model, sw_node *n, sw_value declared, sw_value *out) {
     const sw_constant *content = &n->constants[SW_CONTENT];
     const sw_value x = *out;
@@ -193,8 +196,11 @@ static int sw_infer(const sw_model *model, sw_node *n, sw_value declared, sw_val
     case SW_UNARY:
         return sw_within(n->numbers[0], 0, SW_UNARY_COUNT - 1) ? SW_OK : SW_BAD_ATTRIBUTE;
     case SW_CONSTANT:
-        *out = (sw_value){SW_REAL, content->size[0], content->size[1], content->size[2], 0, 0};
-        return content->dtype == SW_FLOAT32 && content->size[3] == 1 ? SW_OK : SW_BAD_CONSTANT;
+        *out = (sw_value){SW_REAL, content->size[0], declared.h, declared.w, 0, 0};
+        return content->dtype == SW_FLOAT32 && sw_spreads(content->size[1], declared.h) &&
+                       sw_spreads(content->size[2], declared.w) && content->size[3] == 1
+                   ? SW_OK
+                   : SW_BAD_CONSTANT;
     case SW_MEAN:
         if (!sw_within(n->numbers[0], 1, SW_AXIS_C | SW_AXIS_H | SW_AXIS_W)) return SW_BAD_ATTRIBUTE;
         if (n->numbers[0] & SW_AXIS_C) out->c = 1;

@@ -112,12 +112,24 @@ void sw_run_channels(const sw_step *s, const sw_call *call) {
     }
 }
 
+/* Which of `stored` rows stands for row i of `size`: the middle one for all between the others. */
+static int32_t sw_stored_at(int32_t i, int32_t stored, int32_t size) {
+    const int32_t edge = stored / 2;
+    return i < edge ? i : size - 1 - i < edge ? stored - size + i : edge;
+}
+
 void sw_run_constant(const sw_step *s, const sw_call *call) {
     const sw_place *out = sw_place_out(s, call);
     const float *from = s->data;
+    const int32_t h = s->as.numbers[0], w = s->as.numbers[1];
     int32_t y0, y1;
     sw_begin_rows(call, out, &y0, &y1);
-    for (int64_t p = (int64_t)y0 * out->w; p < (int64_t)y1 * out->w; p++) {
-        for (int64_t c = 0; c < out->c; c++) sw_real_pixel(call, out, p)[c] = from[c * out->h * out->w + p];
+    for (int32_t y = y0; y < y1; y++) {
+        const int64_t row = (int64_t)sw_stored_at(y, h, out->h) * w;
+        for (int32_t x = 0; x < out->w; x++) {
+            float *to = sw_real_pixel(call, out, (int64_t)y * out->w + x);
+            const int64_t at = row + sw_stored_at(x, w, out->w);
+            for (int64_t c = 0; c < out->c; c++) to[c] = from[c * h * w + at];
+        }
     }
 }

@@ -171,7 +171,10 @@ static void sw_make_step(sw_bump *bump, const sw_model *model, const sw_node *no
         step->fill = node->fill;
     }
     if (node->op == SW_CHANNELS) step->data = sw_padded_copy(bump, &node->constants[SW_INDEX]);
-    if (node->op == SW_CONSTANT) step->data = node->constants[SW_CONTENT].data;
+    if (node->op == SW_CONSTANT) {
+        step->data = node->constants[SW_CONTENT].data;
+        memcpy(step->as.numbers, &node->constants[SW_CONTENT].size[1], 2 * sizeof(int32_t));
+    }
     if (node->input_count) sw_need_scratch(net, sw_row_bytes(model, node));
 }
 
