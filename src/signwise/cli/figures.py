@@ -3,9 +3,10 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from signwise.core.errors import RunFolderError
 from signwise.core.files import write_result
@@ -45,23 +46,22 @@ def save_tradeoff(rows: "Sequence[Row]", timed: "Mapping[str, Timed]", path: Pat
     done = [(row, timed[row.label]) for row in rows if row.mean is not None and row.label in timed]
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axis = figure.subplots()
-    handles = []
-    for place, (row, one) in enumerate(done):
-        accuracy, microseconds, kilobytes = 100 * (row.mean or 0), 1e3 * one.median_ms, one.path.stat().st_size / 1e3
-        color, marker = f"C{place % 10}", "os^"[place // 10 % 3]
-        axis.errorbar(microseconds, accuracy, yerr=100 * (row.std or 0), fmt="none", color=color, alpha=0.5, capsize=3)
-        label = f"{row.label}, {kilobytes:.0f} kB"
-        handles.append(
-            axis.scatter(microseconds, accuracy, s=4 * kilobytes, color=color, marker=marker, alpha=0.6, label=label)
-        )
-        axis.annotate(row.method, (microseconds, accuracy), (5, 5), textcoords="offset points", fontsize=8)
+    for place, (row, one) in enumerate(sorted(done, key=lambda pair: pair[0].mean or 0)):
+        at, color = (1e3 * one.median_ms, 100 * (row.mean or 0)), f"C{place % 10}"
+        axis.scatter(*at, s=4e-3 * one.path.stat().st_size, color=color, alpha=0.4, linewidths=0)
+        axis.errorbar(*at, yerr=100 * (row.std or 0), fmt="o", ms=3, capsize=3, color=color)
+        side: dict[str, Any] = {"xytext": (9, -3), "ha": "left"} if place % 2 else {"xytext": (-9, -3), "ha": "right"}
+        axis.annotate(row.label, at, textcoords="offset points", fontsize=8, color=color, **side)
+    axis.margins(0.25, 0.08)
     axis.set(
         xscale="log",
-        xlabel="microseconds an image, one thread (area: bytes of the file)",
+        xlabel="microseconds an image, one thread (area of the disc: bytes of the file)",
         ylabel="accuracy in the last epoch, % (mean and standard deviation)",
     )
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.grid(alpha=0.3)
-    figure.legend(handles=handles, loc="outside right upper", fontsize=8, markerscale=0.7)
     _save(figure, path)
 
 
