@@ -121,6 +121,12 @@ def test_custom_model_needs_to_be_given_again(tmp_path):
     assert torch.equal(load_model(tmp_path, fresh)(x), model.eval()(x))
 
 
+@pytest.mark.parametrize("minutes", [-1, float("nan")])
+def test_checkpoints_at_no_time(tmp_path, recipe, minutes):
+    with pytest.raises(ConfigError, match=rf"SW102: checkpoint_minutes={minutes}; allowed: 0 or more$"):
+        fit(recipe, tmp_path, checkpoint_minutes=minutes)
+
+
 def test_unwritable_folder(tmp_path, recipe):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match=r"SW302: cannot write to run folder .*choose another --out"):

@@ -1,7 +1,6 @@
 """A run that is killed and resumed ends in the same weights as one that was never stopped."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,13 +13,14 @@ from signwise.train.checkpoint import load_model
 from signwise.train.folder import read_metrics
 from signwise.train.recipe import load_recipe
 from signwise.train.run import fit
+from signwise.train.task import Task
 
 RUN = """
 import sys, torch
 torch.set_num_threads(1)
 from signwise.train.recipe import load_recipe
 from signwise.train.run import fit
-fit(load_recipe(sys.argv[1]), sys.argv[2])
+fit(load_recipe(sys.argv[1]), sys.argv[2], checkpoint_minutes=float(sys.argv[3]))
 """
 
 
@@ -30,6 +30,10 @@ class Stop(Exception):
 
 def weights(folder):
     return load_model(folder).state_dict()
+
+
+def rows_of(folder):
+    return [row | {"seconds": 0} for row in read_metrics(folder)]
 
 
 def same(a, b):
@@ -60,27 +64,105 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path, recipe, method, objectiv
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
     assert all(tensor.any() for name, tensor in weights(tmp_path / "cut").items() if name.endswith(".correction"))
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    whole, cut = ([row | {"seconds": 0} for row in read_metrics(tmp_path / name)] for name in ("whole", "cut"))
-    assert whole == cut
-    assert [row["epoch"] for row in cut] == [0, 1, 2, 3]
+    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+    assert [row["epoch"] for row in rows_of(tmp_path / "cut")] == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """stop_at(epoch, batch): the run stops there, before anything of that batch is computed."""
+
+    def at(epoch, batch_idx):
+        def start(task, batch, number):
+            if (task.current_epoch, number) == (epoch, batch_idx):
+                raise Stop
+            original(task, batch, number)
+
+        monkeypatch.setattr(Task, "on_train_batch_start", start)
+
+    original = Task.on_train_batch_start
+    return at
+
+
+@pytest.mark.parametrize(
+    ("method", "objectives"),
+    [
+        ("irnet", {"contrastive_mi": {"negatives": "bank", "capacity": 64, "dim": 8, "critic": "nce"}}),
+        ("rbnn", {"contrastive_mi": {"negatives": "queue", "capacity": 128, "dim": 8}}),
+        ("reactnet", {}),
+        ("rbonn", {"reconstruction": {"weight": 0.01}}),
+    ],
+)
+def test_run_resumed_in_mid_epoch_equals_uninterrupted_run(tmp_path, recipe, stop_at, method, objectives):
+    recipe = recipe.replace(method=method, objectives=objectives)
+    fit(recipe, tmp_path / "whole", on_epoch=lambda row: None)
+    for place in ((0, 1), (0, 3), (2, 2)):
+        stop_at(*place)
+        with pytest.raises(Stop):
+            fit(recipe, tmp_path / "cut", on_epoch=lambda row: None, checkpoint_minutes=0)
+    stop_at(2, 1)  # behind the checkpoint: if it is reached, the epoch was begun again
+    fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+
+
+def test_no_checkpoint_in_mid_epoch_before_it_is_due(tmp_path, recipe, stop_at):
+    stop_at(1, 3)
+    with pytest.raises(Stop):
+        fit(recipe, tmp_path, on_epoch=lambda row: None, checkpoint_minutes=60)
+    stop_at(1, 0)
+    with pytest.raises(Stop):
+        fit(recipe, tmp_path, on_epoch=lambda row: None)
+
+
+def test_seconds_of_an_epoch_count_all_its_pieces(tmp_path, recipe, stop_at, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("signwise.train.callbacks.time.perf_counter", lambda: now[0])
+    stop_at(0, 2)
+    monkeypatch.setattr(Task, "training_step", tick(now, Task.training_step))
+    with pytest.raises(Stop):
+        fit(recipe, tmp_path, on_epoch=lambda row: None, checkpoint_minutes=0)
+    now[0] = 1000.0
+    stop_at(1, 0)
+    with pytest.raises(Stop):
+        fit(recipe, tmp_path, on_epoch=lambda row: None)
+    assert [row["seconds"] for row in read_metrics(tmp_path)] == [40.0]
+
+
+def tick(now, training_step):
+    def step(*arguments):
+        now[0] += 10
+        return training_step(*arguments)
+
+    return step
+
+
+def written(folder):
+    """What changes with every checkpoint."""
+    return (folder / "last.ckpt").stat().st_ino if (folder / "last.ckpt").exists() else None
 
 
 @pytest.mark.slow
-def test_sigkill_at_any_moment(tmp_path, recipe):
+@pytest.mark.parametrize("minutes", [0, 5])
+def test_sigkill_at_any_moment(tmp_path, recipe, minutes):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe.replace(epochs=12, model="resnet20_tiny").to_yaml())
     fit(load_recipe(str(path)), tmp_path / "whole", on_epoch=lambda row: None)
     kills = 0
-    for delay in (6.0, 6.7, 7.4, 8.1):
-        process = subprocess.Popen([sys.executable, "-c", RUN, str(path), str(tmp_path / "cut")], env=os.environ)
+    for delay in (0.0, 0.03, 0.06, 0.09):
+        command = [sys.executable, "-c", RUN, str(path), str(tmp_path / "cut"), str(minutes)]
+        process = subprocess.Popen(command, env=os.environ)
+        before = written(tmp_path / "cut")
+        while process.poll() is None and written(tmp_path / "cut") == before:
+            time.sleep(0.001)
         time.sleep(delay)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
+        kills += process.poll() is None
+        process.kill()
         process.wait()
     fit(load_recipe(str(path)), tmp_path / "cut", on_epoch=lambda row: None)
     assert kills
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
 
 
 def test_finished_run_is_returned_without_training(tmp_path, recipe):

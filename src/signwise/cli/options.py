@@ -35,6 +35,7 @@ class VerbParser(argparse.ArgumentParser):
         group.add_argument("--accelerator", default="auto", help="auto, cpu, gpu, ... (default auto)")
         group.add_argument("--devices", default="auto", help="how many, or which: 2, 0,1 (default auto)")
         group.add_argument("--num-nodes", type=int, default=1, help="machines that train together (default 1)")
+        group.add_argument("--checkpoint-minutes", type=float, default=5, help="most between checkpoints (default 5)")
         group.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
 
     def parse_with_recipe(self, arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -63,4 +64,4 @@ def machine(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.threads < 1:
             raise ConfigError(f"--threads {arguments.threads}; allowed: 1 or more")
         torch.set_num_threads(arguments.threads)
-    return {"accelerator": arguments.accelerator, "devices": arguments.devices, "num_nodes": arguments.num_nodes}
+    return {name: getattr(arguments, name) for name in ("accelerator", "devices", "num_nodes", "checkpoint_minutes")}

@@ -62,8 +62,7 @@ def heading(options: argparse.Namespace, recipe: "Recipe", out: str) -> str:
 def _state(folder: Any) -> str:
     if folder.finished:
         return " (holds a finished run)"
-    rows = len(folder.rows()) if folder.state else 0
-    return f" (holds {rows} epochs of a run)" if rows else ""
+    return f" (goes on after {len(folder.rows())} whole epochs)" if folder.state else ""
 
 
 def device(options: argparse.Namespace) -> str:

@@ -1,4 +1,4 @@
-"""What happens at the end of every epoch: metrics to disk, then the state, in this order."""
+"""What is written while a run trains: the state every few minutes; at an epoch's end metrics, then the state."""
 
 import io
 import time
@@ -34,15 +34,36 @@ class LiveBar(RichProgressBar):
 
 
 class Record(Checkpoint):
-    """Writes metrics.jsonl and last.ckpt when an epoch is over, validation included."""
+    """Writes metrics.jsonl and last.ckpt when an epoch is over, validation included, and last.ckpt in mid-epoch where
+    the one before is older than ``minutes``.
 
-    def __init__(self, folder: RunFolder, on_epoch: Callable[[dict[str, Any]], None]):
+    Lightning saves what a checkpoint in mid-epoch needs (how far its loops are, the state of the loader); written in
+    on_train_batch_end, the batch counts as done when the run goes on.
+    """
+
+    def __init__(self, folder: RunFolder, on_epoch: Callable[[dict[str, Any]], None], minutes: float):
         self.folder = folder
         self.on_epoch = on_epoch
-        self._started = time.perf_counter()
+        self.minutes = minutes
+        self._started = time.perf_counter()  #: of the epoch, as if it had run in one piece
+        self._saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": time.perf_counter() - self._started}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._started = time.perf_counter() - state_dict["seconds"]
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._started = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        due = time.monotonic() - self._saved >= 60 * self.minutes
+        last = batch_idx + 1 == trainer.num_training_batches  # the epoch's own checkpoint follows
+        if not last and trainer.strategy.reduce_boolean_decision(due, all=False):
+            self._save(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         rate = trainer.optimizers[0].param_groups[0]["lr"]
@@ -52,7 +73,11 @@ class Record(Checkpoint):
         if trainer.is_global_zero:
             self.folder.append(row)
             self.on_epoch(row)
+        self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
         try:
             trainer.save_checkpoint(self.folder.path / STATE)
         except OSError as error:
             raise self.folder.unwritable(error) from error
+        self._saved = time.monotonic()

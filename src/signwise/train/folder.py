@@ -25,7 +25,7 @@ class RunFolder:
 
     recipe.yaml, versions.json   what runs, on what
     metrics.jsonl                one line per epoch
-    last.ckpt                    the whole training state at the end of the last complete epoch
+    last.ckpt                    the whole training state at the last epoch's end, or inside an epoch
     model.safetensors, model.json, curves.png   the result
     """
 
@@ -66,7 +66,7 @@ class RunFolder:
 
     @property
     def state(self) -> Path | None:
-        """The training state to resume from, None before the first epoch's end."""
+        """The training state to resume from, None before the first is written."""
         path = self.path / STATE
         return path if path.exists() else None
 

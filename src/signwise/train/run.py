@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from signwise.core.errors import CheckpointError, SignwiseError
+from signwise.core.errors import CheckpointError, ConfigError, SignwiseError
 from signwise.data import DataSource, open_data
 from signwise.objectives import Objective, Setting
 from signwise.train.build import build_model, build_objectives
@@ -68,14 +68,18 @@ def fit(
     accelerator: str = "auto",
     devices: int | str = "auto",
     num_nodes: int = 1,
+    checkpoint_minutes: float = 5,
 ) -> Result:
     """Train by ``recipe`` in the run folder ``out``; continues an unfinished run, returns a finished one at once.
 
     ``model`` and ``objectives`` replace those that the recipe names. ``on_epoch`` gets each epoch's metrics, and
-    takes the place of the progress bar. Several devices, or ``torchrun``, train with DDP.
-    Errors: RunFolderError, DataError, ConfigError, CheckpointError, TrainingError; the folder's last complete epoch is
+    takes the place of the progress bar. Several devices, or ``torchrun``, train with DDP. The state is saved at the
+    end of every epoch, and inside one where the last is ``checkpoint_minutes`` old (0: after every batch).
+    Errors: RunFolderError, DataError, ConfigError, CheckpointError, TrainingError; the folder's last checkpoint is
     kept in every case. Ctrl-C raises KeyboardInterrupt after a clean stop.
     """
+    if not checkpoint_minutes >= 0:
+        raise ConfigError(f"checkpoint_minutes={checkpoint_minutes}; allowed: 0 or more")
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
     with RunFolder(out) as folder:
         folder.claim(recipe)
@@ -85,7 +89,9 @@ def fit(
             L.seed_everything(recipe.seed, verbose=False)
             model = build_model(recipe, source) if model is None else model
             chosen = dict(build_objectives(recipe) if objectives is None else objectives)
-            trainer = _trainer(recipe, folder, on_epoch, accelerator, devices, num_nodes)
+            live = on_epoch is None and sys.stdout.isatty()
+            record = Record(folder, on_epoch or (_nothing if live else _print_row), checkpoint_minutes)
+            trainer = _trainer(recipe, record, live, accelerator, devices, num_nodes)
             _train(trainer, Task(model, recipe, source, chosen), folder)
             if trainer.is_global_zero:
                 _finish(folder, model, source, recipe)
@@ -121,18 +127,12 @@ def _train(trainer: L.Trainer, task: Task, folder: RunFolder) -> None:
 
 
 def _trainer(
-    recipe: Recipe,
-    folder: RunFolder,
-    on_epoch: Callable[[dict[str, Any]], None] | None,
-    accelerator: str,
-    devices: int | str,
-    num_nodes: int,
+    recipe: Recipe, record: Record, live: bool, accelerator: str, devices: int | str, num_nodes: int
 ) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     if "LOCAL_WORLD_SIZE" in os.environ:  # under torchrun, which has chosen already
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         num_nodes = int(os.environ["WORLD_SIZE"]) // devices
-    live = on_epoch is None and sys.stdout.isatty()
     every = torch.cuda.device_count() if devices == "auto" and accelerator != "cpu" else 1
     many = num_nodes > 1 or every > 1 or str(devices) not in ("auto", "1")
     return L.Trainer(
@@ -142,18 +142,15 @@ def _trainer(
         num_nodes=num_nodes,
         strategy="ddp_find_unused_parameters_true" if many else "auto",
         precision=recipe.precision,
-        logger=TensorBoardLogger(folder.path, name="", version="tensorboard"),
-        callbacks=[
-            Record(folder, on_epoch or (_print_row if not live else _nothing)),
-            *([LiveBar()] if live else []),
-        ],
+        logger=TensorBoardLogger(record.folder.path, name="", version="tensorboard"),
+        callbacks=[record, *([LiveBar()] if live else [])],
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=live,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         log_every_n_steps=10**9,
         use_distributed_sampler=False,
-        default_root_dir=folder.path,
+        default_root_dir=record.folder.path,
     )
 
 

@@ -13,6 +13,7 @@ from signwise.core.progress import Progress
 from signwise.data import Batch, DataSource, Loader
 from signwise.nn.layers import advance_, after_step_, binary_layers, set_stage_
 from signwise.objectives import Objective, Step
+from signwise.train.means import Means
 from signwise.train.recipe import LossConfig, OptimizerConfig, Recipe
 from signwise.train.schedule import Span, multiplier, plan, span_at
 
@@ -35,8 +36,8 @@ class Task(L.LightningModule):
     """Trains ``model`` by ``recipe``; ``objectives`` must be attached to the model already.
 
     All that depends on time is a function of the epoch and the batch number, set at the start of each; tensors that
-    remember (estimator sharpness, rotations, banks, heads) are in the state dict. With the random-number states saved
-    beside them, a run resumed from an epoch's end continues bit for bit.
+    remember (estimator sharpness, rotations, banks, heads) are in the state dict. With the random-number states and the
+    epoch's means so far saved beside them, a run resumed behind any batch continues bit for bit.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, source: DataSource, objectives: dict[str, Objective]):
@@ -48,6 +49,7 @@ class Task(L.LightningModule):
         layers = binary_layers(model)
         stages = next(iter(layers.values())).method.stages if layers else (Stage(),)
         self.spans: tuple[Span, ...] = plan(stages, recipe.epochs)
+        self.means = Means()
         self.first_bad_step: Tensor
         self.register_buffer("first_bad_step", torch.tensor(-1), persistent=False)
 
@@ -64,8 +66,7 @@ class Task(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         epoch = self.current_epoch
         cast(Loader, self.trainer.train_dataloader).set_epoch(epoch)
-        span = span_at(self.spans, epoch)
-        set_stage_(self.model, weights=span.stage.weights, activations=span.stage.activations)
+        span = self._enter_stage(epoch)
         advance_(self.model, Progress(epoch, self.recipe.epochs))
         optimizer = self.trainer.optimizers[0]
         decay = span.stage.weight_decay
@@ -73,6 +74,11 @@ class Task(L.LightningModule):
             group["weight_decay"] = self.recipe.optimizer.weight_decay if decay is None else decay
         if epoch == span.start > 0:
             optimizer.state.clear()
+
+    def _enter_stage(self, epoch: int) -> Span:
+        span = span_at(self.spans, epoch)
+        set_stage_(self.model, weights=span.stage.weights, activations=span.stage.activations)
+        return span
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         span = span_at(self.spans, self.current_epoch)
@@ -86,23 +92,27 @@ class Task(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         logits = self.model(batch.image)
         loss = self.recipe.loss.weight * label_loss(self.recipe.loss, logits, batch.label)
-        self._log("train_loss", loss)
-        self._log("train_accuracy", (logits.argmax(1) == batch.label).float().mean(), prog_bar=True)
+        size = len(batch.label)
+        self.means.add("train_loss", loss, size)
+        self.means.add("train_accuracy", (logits.argmax(1) == batch.label).float().mean(), size)
         step = Step(batch.image, batch.label, batch.index, logits)
         for name, objective in cast(dict[str, Objective], self.objectives).items():
             value = objective(step)
             loss = loss + value
-            self._log(name, value)
+            self.means.add(name, value, size)
             for metric, number in objective.metrics.items():
-                self._log(f"{name}/{metric}", number)
+                self.means.add(f"{name}/{metric}", number, size)
         self._watch(loss, batch_idx)
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        after_step_(self.model)
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        after_step_(self.model)  # part of the step: on_train_batch_end comes after a checkpoint was written
 
     def on_train_epoch_end(self) -> None:
         self._stop_if_bad()
+        for name, (mean, size) in self.means.take().items():
+            self._log(name, mean, size, prog_bar=name == "train_accuracy")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         logits = self.model(batch.image)
@@ -110,7 +120,7 @@ class Task(L.LightningModule):
         self._log("accuracy", (logits.argmax(1) == batch.label).float().mean(), size, prog_bar=True)
         self._log("loss", F.cross_entropy(logits, batch.label), size)
 
-    def _log(self, name: str, value: Tensor, size: int | None = None, prog_bar: bool = False) -> None:
+    def _log(self, name: str, value: Tensor, size: int, prog_bar: bool = False) -> None:
         self.log(name, value, on_step=False, on_epoch=True, prog_bar=prog_bar, batch_size=size, sync_dist=True)
 
     def _watch(self, loss: Tensor, batch_idx: int) -> None:
@@ -124,14 +134,18 @@ class Task(L.LightningModule):
         if step >= 0:
             raise TrainingError(
                 f"the loss is not finite since step {step} (epoch {self.current_epoch}); allowed: finite values. "
-                "The checkpoint of the last complete epoch is kept. Lower optimizer.lr or the objectives' weights, "
+                "The last checkpoint is kept. Lower optimizer.lr or the objectives' weights, "
                 "or use precision='32-true'."
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._stop_if_bad()
+        checkpoint["means"] = self.means.state_dict(self.trainer.strategy.all_gather)
         checkpoint["rng"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._enter_stage(checkpoint["epoch"])  # in mid-epoch, on_train_epoch_start is not called again
+        self.means.load_state_dict(checkpoint["means"], self.trainer.global_rank, self.trainer.world_size)
         torch.set_rng_state(checkpoint["rng"]["cpu"])
         if torch.cuda.is_available():
             torch.cuda.set_rng_state_all(checkpoint["rng"]["cuda"])
