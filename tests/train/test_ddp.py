@@ -1,41 +1,72 @@
-"""Two processes train as one does with the same global batch, negatives included."""
+"""Two processes train as one does with the same global batch, negatives included, and resume as one does."""
 
 import os
 import subprocess
 import sys
 
+import pytest
 import torch
 
+from signwise.train.folder import read_metrics
+
 SCRIPT = """
+import os
+import signal
 import sys
 import torch
 from torch import nn
 from signwise import binarize_
 from signwise.train.recipe import load_recipe
 from signwise.train.run import fit
+from signwise.train.task import Task
 
+
+class Killed(Task):
+    def on_train_batch_start(self, batch, batch_idx):
+        if (self.current_epoch, batch_idx) == (1, 2):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().on_train_batch_start(batch, batch_idx)
+
+
+if sys.argv[3:] == ["killed"]:
+    fit.__globals__["Task"] = Killed
 torch.set_num_threads(1)
 torch.manual_seed(0)
 # No batch norm: its statistics are per process.
 layers = [nn.Flatten(), nn.Linear(64, 32), nn.LayerNorm(32), nn.Linear(32, 32), nn.LayerNorm(32), nn.Linear(32, 10)]
 model = nn.Sequential(*layers)
 binarize_(model, "irnet")
-fit(load_recipe(sys.argv[1]), sys.argv[2], model=model, on_epoch=lambda row: None, accelerator="cpu")
+quiet = dict(on_epoch=lambda row: None, checkpoint_minutes=0)
+fit(load_recipe(sys.argv[1]), sys.argv[2], model=model, accelerator="cpu", **quiet)
 """
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
-def test_two_processes_equal_one(tmp_path, recipe):
+@pytest.fixture
+def script(tmp_path, recipe):
+    """script(launcher, folder, ...): trains an MLP in tmp_path / folder; returns the exit status."""
     objectives = {"contrastive_mi": {"negatives": "queue", "capacity": 128, "dim": 8, "critic": "nce"}}
     (tmp_path / "recipe.yaml").write_text(recipe.replace(objectives=objectives, epochs=2).to_yaml())
     (tmp_path / "script.py").write_text(SCRIPT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    finals = []
-    for name, launcher in (("one", [sys.executable]), ("two", torchrun)):
-        command = [*launcher, str(tmp_path / "script.py"), str(tmp_path / "recipe.yaml"), str(tmp_path / name)]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        assert done.returncode == 0, done.stderr
-        finals.append(torch.load(tmp_path / name / "last.ckpt", weights_only=False)["state_dict"])
-    one, two = finals
+
+    def run(launcher, folder, *words):
+        command = [*launcher, str(tmp_path / "script.py"), str(tmp_path / "recipe.yaml"), str(tmp_path / folder)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run([*command, *words], capture_output=True, text=True, env=environment)
+        assert words or done.returncode == 0, done.stderr
+        return done.returncode
+
+    return run
+
+
+def state(folder):
+    return torch.load(folder / "last.ckpt", weights_only=False)["state_dict"]
+
+
+def test_two_processes_equal_one(tmp_path, script):
+    script([sys.executable], "one")
+    script(TORCHRUN, "two")
+    one, two = state(tmp_path / "one"), state(tmp_path / "two")
     assert one.keys() == two.keys()
     for name, value in one.items():
         if "memory" not in name:  # the queue holds the same rows in another order
@@ -45,3 +76,17 @@ def test_two_processes_equal_one(tmp_path, recipe):
     for key in ("label", "index"):
         name = f"objectives.contrastive_mi.memory.{key}"
         assert torch.equal(one[name].sort().values, two[name].sort().values)
+
+
+@pytest.mark.slow
+def test_two_processes_resume_in_mid_epoch(tmp_path, script):
+    script(TORCHRUN, "whole")
+    assert script(TORCHRUN, "cut", "killed") != 0
+    loops = torch.load(tmp_path / "cut" / "last.ckpt", weights_only=False)["loops"]
+    assert loops["fit_loop"]["epoch_loop.batch_progress"]["current"]["processed"] == 2
+    script(TORCHRUN, "cut")
+    whole, cut = state(tmp_path / "whole"), state(tmp_path / "cut")
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    rows = [[row | {"seconds": 0} for row in read_metrics(tmp_path / name)] for name in ("whole", "cut")]
+    assert rows[0] == rows[1]

@@ -5,10 +5,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from signwise.components.stage import Stage
+from signwise.data import DataConfig
 from signwise.train.checkpoint import load_model
 from signwise.train.folder import read_metrics
 from signwise.train.recipe import load_recipe
@@ -101,6 +104,25 @@ def test_run_resumed_in_mid_epoch_equals_uninterrupted_run(tmp_path, recipe, sto
         with pytest.raises(Stop):
             fit(recipe, tmp_path / "cut", on_epoch=lambda row: None, checkpoint_minutes=0)
     stop_at(2, 1)  # behind the checkpoint: if it is reached, the epoch was begun again
+    fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+
+
+def test_mid_epoch_with_a_set_on_disk_decoded_by_a_worker(tmp_path, recipe, stop_at, monkeypatch):
+    monkeypatch.setenv("SIGNWISE_CACHE", str(tmp_path / "cache"))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 12, 10, 3), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        path = tmp_path / "set" / ("test" if number > 31 else "train") / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    data = DataConfig("imagenet", path=str(tmp_path / "set"), image_size=8, batch_size=8, workers=1)
+    recipe = recipe.replace(data=data, epochs=1)
+    fit(recipe, tmp_path / "whole", on_epoch=lambda row: None)
+    stop_at(0, 2)
+    with pytest.raises(Stop):
+        fit(recipe, tmp_path / "cut", on_epoch=lambda row: None, checkpoint_minutes=0)
+    stop_at(0, 1)
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
     assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
