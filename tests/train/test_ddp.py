@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 SCRIPT = """
 import sys
 import torch
@@ -28,9 +30,8 @@ def test_two_processes_equal_one(tmp_path, recipe):
     objectives = {"contrastive_mi": {"negatives": "queue", "capacity": 128, "dim": 8, "critic": "nce"}}
     (tmp_path / "recipe.yaml").write_text(recipe.replace(objectives=objectives, epochs=2).to_yaml())
     (tmp_path / "script.py").write_text(SCRIPT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     finals = []
-    for name, launcher in (("one", [sys.executable]), ("two", torchrun)):
+    for name, launcher in (("one", [sys.executable]), ("two", TORCHRUN)):
         command = [*launcher, str(tmp_path / "script.py"), str(tmp_path / "recipe.yaml"), str(tmp_path / name)]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
         assert done.returncode == 0, done.stderr
@@ -45,3 +46,39 @@ def test_two_processes_equal_one(tmp_path, recipe):
     for key in ("label", "index"):
         name = f"objectives.contrastive_mi.memory.{key}"
         assert torch.equal(one[name].sort().values, two[name].sort().values)
+
+
+STOP = """
+import os, sys
+import torch
+from torch import nn
+from signwise.core.errors import TrainingError
+from signwise.train.recipe import load_recipe
+from signwise.train.run import fit
+
+class BadOnOneRank(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.layer(x.flatten(1)) * (float("nan") if self.training and os.environ["RANK"] == "1" else 1.0)
+
+for name in ("first", "second"):
+    try:
+        fit(load_recipe(sys.argv[1]), sys.argv[2] + name, model=BadOnOneRank(), accelerator="cpu")
+    except TrainingError as error:
+        print(name, str(error)[:6], flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_loss_that_one_rank_loses_stops_all(tmp_path, recipe):
+    (tmp_path / "recipe.yaml").write_text(recipe.replace(objectives={}, binary=False).to_yaml())
+    (tmp_path / "script.py").write_text(STOP)
+    command = [*TORCHRUN, str(tmp_path / "script.py"), str(tmp_path / "recipe.yaml"), str(tmp_path / "out-")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["first SW303:"] * 2 + ["second SW303:"] * 2
