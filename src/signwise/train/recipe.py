@@ -59,7 +59,8 @@ class Recipe:
     ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as
     in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and
     its source, ``reproduced`` ours at the same budget, empty where it has not been run. ``wiring`` changes single
-    fields of the method's wiring.
+    fields of the method's wiring. ``recompute`` makes binary activations again in the backward pass instead of keeping
+    them: the same gradients, less memory, a little more time.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs
@@ -82,6 +83,7 @@ class Recipe:
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     compile: bool = False
+    recompute: bool = False
     init_from: str | None = None
     published: str = ""
     reproduced: str = ""
