@@ -2,16 +2,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+GPUS ?= $(or $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)),1)
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test cross check docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 quickstart: $(STAMP)  ## Run the package once from end to end, and write report.html and demo.html in runs/quickstart
 	@$(BIN)/signwise quickstart
+
+reproduce-%: $(STAMP)  ## Train a table of results, or go on with it: reproduce-cifar10 EXTRA="--epochs 2" (signwise list tables)
+	@$(if $(filter 1,$(GPUS)),$(BIN)/signwise,$(BIN)/torchrun --standalone --nproc-per-node $(GPUS) -m signwise) reproduce $* $(EXTRA)
 
 test: $(STAMP)  ## Run the tests and doctests, without those marked slow
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from signwise.cli.comparison import markdown
 from signwise.core.errors import LoweringError
 from signwise.train import compare
 
@@ -37,6 +38,8 @@ def test_compares_and_resumes(tmp_path: Path, tiny: list[str], call: Call, monke
     code, again, _ = call(*command, "--json")
     assert code == 0
     assert json.loads(again)["rows"] == data["rows"]
+    assert str(tmp_path) not in again
+    assert call(*command, "--markdown")[1] == markdown(data) + "\n"
     written = {path for path in stamps if path.name != ".lock"}
     assert all(path.stat().st_mtime_ns == stamps[path] for path in written)
 
@@ -49,7 +52,7 @@ def test_deploys_what_was_trained(tmp_path: Path, tiny: list[str], call: Call) -
     assert list(data["deployed"]) == ["float", "bnn", "dorefa"]
     for label, file in (("float", "float.onnx"), ("bnn", "bnn-none-s0/net.swn"), ("dorefa", "dorefa-none-s0/net.swn")):
         told = data["deployed"][label]
-        assert (told["file"], told["bytes"]) == (str(tmp_path / file), (tmp_path / file).stat().st_size)
+        assert (told["file"], told["bytes"]) == (file, (tmp_path / file).stat().st_size)
         assert told["median_ms"] > 0
         assert f"{told['bytes']:,}" in out
     assert (tmp_path / "tradeoff.png").read_bytes().startswith(b"\x89PNG")

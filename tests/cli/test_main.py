@@ -93,6 +93,12 @@ def test_ctrl_c_says_how_to_go_on(call: Call, monkeypatch: pytest.MonkeyPatch) -
     assert err.strip() == "interrupted; what is complete is kept. The same command continues from there."
 
 
+def test_python_m_signwise() -> None:
+    done = subprocess.run([sys.executable, "-m", "signwise", "lst"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("SW101: unknown verb 'lst'; did you mean 'list'")
+
+
 def test_default_arguments_are_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["signwise", "--version"])
     assert main() == 0

@@ -1,14 +1,17 @@
 """The sign: two values only, sgn(0) = sgn(-0.0) = +1, and the estimator behind it."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 
-from signwise.components.estimator import Identity, QuadraticDecay, Window
-from signwise.components.sign import hard_sign, sign
+from signwise.components.estimator import Estimator, Identity, QuadraticDecay, Window
+from signwise.components.sign import hard_sign, made_again, sign
 
 TINY = 1.401298464324817e-45  # the smallest float32 subnormal
 
@@ -62,3 +65,40 @@ def test_the_input_is_not_changed() -> None:
     before = x.detach().clone()
     sign(x, QuadraticDecay(), torch.tensor(2.0), torch.tensor(1.0)).sum().backward()
     assert torch.equal(x.detach(), before)
+
+
+def squares(*, again: bool, estimator: Estimator) -> tuple[Tensor, bool]:
+    """The gradient of a sum of products with a sign's output, and whether that output outlived the forward pass."""
+    x = torch.tensor([-1.5, -0.5, -0.0, 0.0, 0.25, 2.0], requires_grad=True)
+    bits = sign(x, estimator)
+    with made_again(bits) if again else nullcontext():
+        loss = (bits * bits * torch.arange(6.0)).sum()
+    held = StorageWeakRef(bits.untyped_storage())
+    del bits
+    alive = not held.expired()
+    loss.backward()
+    assert x.grad is not None
+    return x.grad, alive
+
+
+def test_bits_are_made_again_with_the_same_gradient() -> None:
+    expected, kept = squares(again=False, estimator=Window())
+    got, still_kept = squares(again=True, estimator=Window())
+    assert torch.equal(got, expected) and expected.any()
+    assert (kept, still_kept) == (True, False)
+
+
+def test_bits_are_kept_where_their_input_is_not() -> None:
+    expected, _ = squares(again=False, estimator=Identity())
+    got, kept = squares(again=True, estimator=Identity())
+    assert torch.equal(got, expected)
+    assert kept
+
+
+def test_what_no_sign_made_is_kept_as_usual() -> None:
+    x = torch.tensor([3.0], requires_grad=True)
+    y = 2 * x
+    with made_again(y):
+        loss = y * y
+    loss.backward()
+    assert x.grad == torch.tensor([24.0])

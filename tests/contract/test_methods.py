@@ -17,7 +17,15 @@ from signwise.convert import Report, binarize_, layer_methods, restore_methods_
 from signwise.core.progress import Progress
 from signwise.methods import get_method, list_methods
 from signwise.models import create_from_config, create_model
-from signwise.nn.layers import BinaryConv2d, BinaryLayer, advance_, after_step_, binary_layers, set_stage_
+from signwise.nn.layers import (
+    BinaryConv2d,
+    BinaryLayer,
+    advance_,
+    after_step_,
+    binary_layers,
+    recompute_,
+    set_stage_,
+)
 
 MODELS = ["mlp_tiny", "vgg_small_tiny", "resnet20_tiny", "resnet18_cifar_tiny", "resnet18_tiny", "reactnet_a_tiny"]
 
@@ -345,3 +353,18 @@ def test_an_image_of_zeros(name: str) -> None:
     allowed = {levels.low, levels.high} if isinstance(levels, TwoLevels) else {-1.0, 1.0}
     assert len(seen) == len(layers) * levels.bases
     assert all(set(level.unique().tolist()) <= allowed for level in seen)
+
+
+@every_method
+def test_recomputing_changes_no_gradient(name: str) -> None:
+    model, _ = build(name, "resnet20_tiny")
+    gradients: list[dict[str, Tensor]] = []
+    for prepare in (None, recompute_):
+        if prepare:
+            prepare(model)
+        model.zero_grad()
+        loss_of(model).backward()
+        gradients.append({key: p.grad.clone() for key, p in model.named_parameters() if p.grad is not None})
+    kept, made_again = gradients
+    assert kept.keys() == made_again.keys()
+    assert all(torch.equal(kept[key], made_again[key]) for key in kept)

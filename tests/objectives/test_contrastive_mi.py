@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn import functional as F
 
+from signwise.convert import binarize_
 from signwise.core.errors import ConfigError, TrainingError
 from signwise.methods import get_method
-from signwise.nn.layers import BinaryConv1d, BinaryConv2d, BinaryLinear, binary_layers, set_stage_
+from signwise.models import create_model
+from signwise.nn.layers import BinaryConv1d, BinaryConv2d, BinaryLinear, binary_layers, recompute_, set_stage_
 from signwise.objectives import OBJECTIVES, ContrastiveMI, Setting, Step
 
 METHOD = get_method("bireal")
@@ -354,3 +357,28 @@ def test_the_bound_rises_when_the_network_trains_on_it() -> None:
         optimizer.step()
     assert bounds[-1] > bounds[0] + 0.5
     assert bounds[-1] <= math.log(12)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_what_is_pooled_is_not_kept_for_it(recompute: bool) -> None:
+    """With bits made again in the backward pass, nothing holds them after the forward pass."""
+    torch.manual_seed(0)
+    model = create_model("resnet20_tiny", wiring=get_method("irnet").wiring)
+    binarize_(model, "irnet")
+    if recompute:
+        recompute_(model)
+    image, label = torch.randn(4, 3, 32, 32), torch.arange(4)
+    objective = ContrastiveMI(weight=1.0)
+    objective.attach(model, Setting(image, samples=4, classes=10))
+    bits: list[StorageWeakRef] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor], terms: tuple[tuple[Tensor, None], ...]) -> None:
+        bits.append(StorageWeakRef(terms[0][0].untyped_storage()))
+
+    for layer in binary_layers(model).values():
+        layer.binarizer.register_forward_hook(note)
+    logits = model(image)
+    loss = objective(Step(image, label, label, logits)) + logits.sum()
+    assert len(bits) == len(binary_layers(model))
+    assert all(held.expired() is recompute for held in bits)
+    loss.backward()

@@ -162,6 +162,12 @@ def test_two_runs_on_one_folder(tmp_path, recipe):
         pass
 
 
+def test_notes_do_not_make_another_recipe(tmp_path, recipe):
+    with RunFolder(tmp_path) as folder:
+        folder.claim(recipe.replace(published="86.5 %"))
+        folder.claim(recipe.replace(reproduced="86.1 %"))
+
+
 def test_folder_of_another_recipe(tmp_path, recipe):
     fit(recipe.replace(epochs=1), tmp_path, on_epoch=quiet)
     with pytest.raises(RunFolderError, match=r"belongs to a different recipe: epochs \(1 there, 2 here\)"):

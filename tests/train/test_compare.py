@@ -111,6 +111,8 @@ def test_a_failing_cell_does_not_stop_the_others(tmp_path: Path, monkeypatch: py
         if recipe.method == "bnn":
             raise TrainingError("the loss is not finite")
         made = result(out, 0.5, 0.75)
+        out.mkdir()
+        (out / "versions.json").write_text('{"torch": "2"}')
         for row in made.rows:
             on_epoch(row)
         return made
@@ -128,7 +130,9 @@ def test_a_failing_cell_does_not_stop_the_others(tmp_path: Path, monkeypatch: py
     assert seen == ["bnn-none-s0", "SW303: the loss is not finite", "irnet-none-s0", ("irnet", 0), ("irnet", 1), ""]
     assert outcomes[1].result is not None
     assert outcomes[1].result.folder == tmp_path / "irnet-none-s0"
-    data = compare.to_dict(Recipe(), outcomes)
+    data = compare.to_dict(outcomes, question="which?")
+    assert (data["question"], data["versions"]) == ("which?", [{"torch": "2"}])
+    assert str(tmp_path) not in json.dumps(data)
     assert data["cells"][0] == {"name": "bnn-none-s0", "seed": 0, "error": "SW303: the loss is not finite"}
     assert data["cells"][1]["accuracy"] == 0.75
     compare.save(data, tmp_path / "compare.json")

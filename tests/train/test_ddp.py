@@ -90,3 +90,39 @@ def test_two_processes_resume_in_mid_epoch(tmp_path, script):
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     rows = [[row | {"seconds": 0} for row in read_metrics(tmp_path / name)] for name in ("whole", "cut")]
     assert rows[0] == rows[1]
+
+
+STOP = """
+import os, sys
+import torch
+from torch import nn
+from signwise.core.errors import TrainingError
+from signwise.train.recipe import load_recipe
+from signwise.train.run import fit
+
+class BadOnOneRank(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.layer(x.flatten(1)) * (float("nan") if self.training and os.environ["RANK"] == "1" else 1.0)
+
+for name in ("first", "second"):
+    try:
+        fit(load_recipe(sys.argv[1]), sys.argv[2] + name, model=BadOnOneRank(), accelerator="cpu")
+    except TrainingError as error:
+        print(name, str(error)[:6], flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_loss_that_one_rank_loses_stops_all(tmp_path, recipe):
+    (tmp_path / "recipe.yaml").write_text(recipe.replace(objectives={}, binary=False).to_yaml())
+    (tmp_path / "script.py").write_text(STOP)
+    command = [*TORCHRUN, str(tmp_path / "script.py"), str(tmp_path / "recipe.yaml"), str(tmp_path / "out-")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["first SW303:"] * 2 + ["second SW303:"] * 2

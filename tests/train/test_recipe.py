@@ -1,6 +1,8 @@
 import pytest
 
 from signwise.core.errors import ConfigError, UnknownName
+from signwise.nn.layers import binary_layers
+from signwise.train.build import build_network
 from signwise.train.recipe import Recipe, list_recipes, load_recipe, override_recipe, recipe_from_dict
 
 
@@ -17,6 +19,12 @@ def test_dotted_overrides_reach_every_level():
     assert recipe.objectives == {"contrastive_mi": {"weight": 0.5}}
     assert recipe.method_options == {"t_min": 0.1}
     assert recipe.data.augment == ("flip",)
+
+
+def test_recompute_reaches_every_binary_layer(recipe):
+    for wanted in (False, True):
+        model, _ = build_network(recipe.replace(recompute=wanted), 10, 1, 8)
+        assert {layer.recompute for layer in binary_layers(model).values()} == {wanted}
 
 
 @pytest.mark.parametrize(

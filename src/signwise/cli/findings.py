@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signwise.cli.chart import Line
-from signwise.cli.compare import run_cells
+from signwise.cli.comparison import run_cells
 from signwise.cli.options import read_recipe
-from signwise.cli.output import note
 
 if TYPE_CHECKING:
     from signwise.analysis.summary import Summary
@@ -46,7 +45,6 @@ def investigate(overrides: tuple[str, ...], seeds: tuple[int, ...], out: Path, w
 
     recipe = read_recipe(RECIPE, list(overrides))
     cells = compare.cells(recipe, METHODS, OBJECTIVES, seeds)
-    note(f"{len(cells)} runs of {recipe.epochs} epochs on {recipe.data.name}, in {out}; --help tells more")
     outcomes = run_cells(cells, out, where)
     source = open_data(recipe.data)
     size = (source.channels, *source.size)

@@ -61,6 +61,13 @@ def _recipes() -> dict[str, str]:
     return {name: load_recipe(name).published for name in list_recipes()}
 
 
+def _tables() -> dict[str, str]:
+    from signwise.train.table import TABLES, list_tables
+
+    lines = {name: (TABLES / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0] for name in list_tables()}
+    return {name: line.removeprefix("# ") for name, line in lines.items()}
+
+
 def _data() -> dict[str, str]:
     from signwise.data import CATALOGUE
 
@@ -76,6 +83,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "models": _models,
     "objectives": _objectives,
     "recipes": _recipes,
+    "tables": _tables,
     "data": _data,
 }
 

@@ -13,13 +13,14 @@ VERBS = {
     "quickstart": "train and compare a few small networks in minutes, and write a report",
     "train": "train a recipe, or continue where its run was left",
     "compare": "methods and objectives against each other at the same budget, over seeds",
+    "reproduce": "a table of published results: train what it takes, at the full budgets",
     "eval": "accuracy of a trained model on its data set",
     "compile": "a trained network as one small file, verified against PyTorch",
     "export": "a compiled network as a web page, or as ONNX",
     "bench": "how fast a compiled network is here, and where its time goes",
     "describe": "what is binary in a network, why, and what every layer costs",
     "status": "every method: its class, what it costs, what of its paper is reproduced",
-    "list": "methods, models, recipes, objectives, data sets",
+    "list": "methods, models, recipes, tables, objectives, data sets",
     "doctor": "check this machine: versions, processor, data, folders",
 }
 USAGE = """usage: signwise VERB [arguments]

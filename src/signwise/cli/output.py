@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,18 @@ def note(text: str) -> None:
     """Print a line on stderr."""
     if is_main_process():
         print(text, file=sys.stderr, flush=True)
+
+
+def markdown_table(lines: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown, the heads on the first line.
+
+    >>> print(markdown_table([("a", "b"), ("1", "2")]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    heads, *body = ("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join([heads, "|" + "---|" * (heads.count(" | ") + 1), *body])
 
 
 def percent(share: float | None, spread: float | None = None) -> str:

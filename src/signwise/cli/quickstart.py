@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     from signwise.cli.report import render
     from signwise.train.compare import save, to_dict
 
-    data = to_dict(findings.recipe, findings.outcomes)
+    data = to_dict(findings.outcomes, recipe=findings.recipe.to_dict())
     save(data, findings.out / "compare.json")
     deployed = deploy(findings)
     report = write_result(findings.out / "report.html", render(findings, deployed), RunFolderError)

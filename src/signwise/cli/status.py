@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from signwise.cli.options import VerbParser
-from signwise.cli.output import show, show_json
+from signwise.cli.output import markdown_table, show, show_json
 from signwise.core.errors import UnknownName
 from signwise.core.registry import suggestion
 
@@ -76,8 +76,7 @@ def _row(name: str, recipes: Mapping[str, Any]) -> dict[str, Any]:
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """The rows as a table of Markdown."""
     body = ([f"`{name}`", *rest] for name, *rest in map(_cells, rows))
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown_table([COLUMNS, *body])
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

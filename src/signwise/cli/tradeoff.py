@@ -1,6 +1,7 @@
 """What compare's networks cost where they run: each row's first network compiled, verified and timed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,24 +11,26 @@ from signwise.cli.timed import Contender, Timed, binary_contender, float_contend
 from signwise.core.errors import SignwiseError
 
 if TYPE_CHECKING:
-    from signwise.train.compare import Outcome
+    from signwise.train.compare import Cell, Outcome
 
 SECONDS = 1.0  # of timing, each network
 
 
-def deploy_rows(outcomes: "Sequence[Outcome]", out: Path) -> dict[str, Timed]:
+def deploy_rows(outcomes: "Sequence[Outcome]") -> dict[str, Timed]:
     """The first finished network of every row, by the row's label; what does not compile is said and left out."""
-    first: dict[str, Path] = {}
+    first: dict[str, tuple[Cell, Path]] = {}
     for outcome in outcomes:
         if outcome.result:
-            first.setdefault(outcome.cell.label, outcome.result.folder)
-    contenders = [one for label, folder in first.items() if (one := _contender(label, folder, out))]
+            first.setdefault(outcome.cell.label, (outcome.cell, outcome.result.folder))
+    contenders = [one for cell, folder in first.values() if (one := _contender(cell, folder))]
     return {timed.label: timed for timed in take_turns(contenders, SECONDS)}
 
 
-def _contender(label: str, folder: Path, out: Path) -> Contender | None:
-    if label == "float":
-        return float_contender(folder, out)
+def _contender(cell: "Cell", folder: Path) -> Contender | None:
+    label = cell.label
+    if not cell.recipe.binary:
+        twin = float_contender(folder, folder.parent)
+        return twin and replace(twin, label=label)
     try:
         compiled = compile_folder(str(folder))
     except SignwiseError as error:

@@ -1,9 +1,11 @@
 """The one sign of the project: sgn(0) = sgn(-0.0) = +1, with a chosen gradient estimator behind it."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from signwise.components.estimator import Estimator, Identity
 
@@ -46,3 +48,33 @@ def sign(x: Tensor, estimator: Estimator = Identity(), *coefficients: Tensor) ->
     tensor([1., 1., 1.])
     """
     return _Sign.apply(x, estimator, *coefficients) if torch.is_grad_enabled() else hard_sign(x)
+
+
+def _keeps_input(node: Any) -> bool:
+    """Whether a node of the graph is a sign whose backward pass holds its input."""
+    kind: Any = _Sign._backward_cls
+    return isinstance(node, kind) and node.estimator.needs_input
+
+
+def made_again(bits: Tensor) -> AbstractContextManager[Any]:
+    """Operations on ``bits`` inside do not keep it for their backward pass: it is made again from the sign's input.
+
+    ``bits`` comes straight from :func:`sign` and the estimator keeps the input anyway; otherwise it is kept as usual.
+    Gradients are the same bit for bit. Within ``torch.compile``, which decides by itself, this does nothing.
+
+    >>> from signwise.components.estimator import Window
+    >>> x = torch.tensor([-0.5, 0.0, 2.0], requires_grad=True)
+    >>> bits = sign(x, Window())
+    >>> with made_again(bits):
+    ...     loss = (bits * bits).sum()
+    >>> loss.backward(); x.grad
+    tensor([-2.,  2.,  0.])
+    """
+    node: Any = bits.grad_fn
+    if torch.compiler.is_compiling() or not _keeps_input(node):
+        return nullcontext()
+    place = bits.data_ptr()
+    return saved_tensors_hooks(
+        lambda tensor: node if tensor.data_ptr() == place else tensor,
+        lambda kept: hard_sign(kept.saved_tensors[0]) if kept is node else kept,
+    )

@@ -1,11 +1,43 @@
 """Real non-linearities of the wirings, by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from signwise.nn.real import keep_real
+
+
+class _Hardtanh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        y = F.hardtanh(x, low, high)
+        ctx.save_for_backward(y)
+        ctx.ends = low, high
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(grads[0], y, *ctx.ends), None, None
+
+
+class Hardtanh(nn.Hardtanh):
+    """y = min(max(x, low), high), dy/dx = 1[low < x < high]; keeps y for the backward pass where PyTorch keeps x.
+
+    The sign that follows keeps y as well, so the two share one tensor. Shape: any. Deploys as: a clip.
+
+    >>> x = torch.tensor([-2.0, -1.0, 0.5], requires_grad=True)
+    >>> Hardtanh()(x).sum().backward(); x.grad
+    tensor([0., 0., 1.])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return super().forward(x)
+        return _Hardtanh.apply(x, self.min_val, self.max_val)
 
 
 class RPReLU(nn.Module):
@@ -87,7 +119,7 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shape = (-1, *(1,) * (x.dim() - 2))
-        return nn.functional.prelu(x, self.negative / self.positive) * self.positive.view(shape)
+        return F.prelu(x, self.negative / self.positive) * self.positive.view(shape)
 
 
 def activation(name: str, channels: int) -> nn.Module:
@@ -95,8 +127,8 @@ def activation(name: str, channels: int) -> nn.Module:
     makers: dict[str, Callable[[], nn.Module]] = {
         "none": nn.Identity,
         "relu": nn.ReLU,
-        "clip": lambda: nn.Hardtanh(0.0, 1.0),
-        "hardtanh": nn.Hardtanh,
+        "clip": lambda: Hardtanh(0.0, 1.0),
+        "hardtanh": Hardtanh,
         "prelu": lambda: nn.PReLU(channels),
         "rprelu": lambda: RPReLU(channels),
         "dynamic_rprelu": lambda: DynamicRPReLU(channels),

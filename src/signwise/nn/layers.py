@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from signwise.components.method import Method
 from signwise.components.part import Part, Site, State
+from signwise.components.sign import made_again
 from signwise.core.errors import ConversionError
 from signwise.core.progress import Progress
 
@@ -95,6 +96,7 @@ class BinaryLayer(nn.Module):
         self.method = method
         self.binary_weights = True
         self.binary_activations = True
+        self.recompute = False
         latent = method.weight_quantizer.latent(self.weight)
         if latent is not self.weight:
             self.weight = nn.Parameter(latent.detach())
@@ -182,7 +184,9 @@ class BinaryLayer(nn.Module):
         weights = self.weight_terms() if self.binary_weights else self._real_weight()
         c, o = self.binarizer.offset() if self.binary_activations else None, self.weight_offset()
         if self.training:
-            out = self._apply_op(self._input(activations, c), self._weight(weights, o))
+            x, w = self._input(activations, c), self._weight(weights, o)
+            with made_again(x) if self.recompute else nullcontext():
+                out = self._apply_op(x, w)
         else:
             out = self._eval_forward(activations, weights, c, o)
         if self.method.activation_map is not None and self.binary_activations:
@@ -307,6 +311,12 @@ def after_step_(model: nn.Module) -> None:
     """What follows an optimizer step in every binary layer; call it before the gradients are cleared."""
     for layer in binary_layers(model).values():
         layer.after_step_()
+
+
+def recompute_(model: nn.Module) -> None:
+    """Have every binary layer make its binary input again in the backward pass instead of keeping it."""
+    for layer in binary_layers(model).values():
+        layer.recompute = True
 
 
 def set_stage_(model: nn.Module, *, weights: bool, activations: bool) -> None:

@@ -1,11 +1,13 @@
 """Contrastive mutual-information maximisation between binary and latent real activations (CMIM, ECCV 2022)."""
 
 import math
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 from signwise.core.errors import ConfigError, TrainingError
@@ -206,6 +208,13 @@ class ContrastiveMI(Objective):
 
 def _pool(x: Tensor, size: int) -> Tensor:
     """Average-pool the spatial dims to at most ``size`` each and flatten: (N, C, *) -> (N, features)."""
+    # Backward looks at the sizes of what was pooled and at nothing else, so a view of one number stands for it.
+    sizes_only = saved_tensors_hooks(lambda x: x.new_empty(()).expand_as(x), lambda x: x)
+    with nullcontext() if torch.compiler.is_compiling() else sizes_only:
+        return _pooled(x, size)
+
+
+def _pooled(x: Tensor, size: int) -> Tensor:
     if x.dim() == 4:
         return F.adaptive_avg_pool2d(x, (min(size, x.shape[2]), min(size, x.shape[3]))).flatten(1)
     if x.dim() == 3:

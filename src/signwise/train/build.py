@@ -13,7 +13,7 @@ from signwise.core.registry import suggestion
 from signwise.data import DataSource
 from signwise.methods import get_method
 from signwise.models import MODELS, create_model, wiring_of
-from signwise.nn.layers import advance_
+from signwise.nn.layers import advance_, recompute_
 from signwise.objectives import OBJECTIVES, Objective
 from signwise.train.checkpoint import load_model, start_from
 from signwise.train.recipe import Recipe, check_keys
@@ -26,7 +26,10 @@ def build_network(recipe: Recipe, classes: int, channels: int, image_size: int) 
     wiring = replace(wiring_of(recipe.model, method.wiring), **recipe.wiring)
     fixed_size = {"image_size": image_size} if "image_size" in MODELS[recipe.model].defaults else {}
     model = create_model(recipe.model, classes, channels, wiring, **(fixed_size | recipe.model_options))
-    return model, binarize_(model, method, recipe.overrides) if recipe.binary else None
+    report = binarize_(model, method, recipe.overrides) if recipe.binary else None
+    if recipe.recompute:
+        recompute_(model)
+    return model, report
 
 
 def build_model(recipe: Recipe, source: DataSource) -> nn.Module:

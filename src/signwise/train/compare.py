@@ -11,7 +11,7 @@ from signwise.core.errors import ConfigError, RunFolderError, TrainingError
 from signwise.core.files import write_result
 from signwise.methods import METHODS
 from signwise.objectives import OBJECTIVES
-from signwise.train.folder import versions
+from signwise.train.folder import VERSIONS
 from signwise.train.recipe import Recipe
 from signwise.train.run import Result, fit
 
@@ -22,21 +22,32 @@ CellCall = Callable[["Outcome"], None]
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a comparison; ``name`` is also its run folder's."""
+    """One run of a comparison; ``name`` is also its run folder's.
+
+    ``group`` parts the runs of different recipes in one table, ``published`` is what the recipe says of exactly this.
+    """
 
     method: str
     objective: str
     seed: int
     recipe: Recipe
+    group: str = ""
+    published: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.method}-{self.objective}-s{self.seed}"
+        name = f"{self.method}-{self.objective}-s{self.seed}"
+        return f"{self.group}/{name}" if self.group else name
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """What the runs of all seeds have in common."""
+        return self.group, self.method, self.objective
 
     @property
     def label(self) -> str:
-        """What the runs of all seeds have in common."""
-        return _label(self.method, self.objective)
+        """The same in words."""
+        return _label(*self.kind)
 
 
 @dataclass(frozen=True)
@@ -50,12 +61,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of one method and objective over the seeds.
+    """The cells of one kind over the seeds.
 
     ``mean``, ``std`` (of the sample, None below two runs) and ``accuracies`` are of the last epoch; ``best_mean`` is of
     each run's best epoch on the evaluation set, which flatters. ``seconds`` is the mean training time of a run.
     """
 
+    group: str
     method: str
     objective: str
     seeds: tuple[int, ...]
@@ -65,6 +77,8 @@ class Row:
     best_mean: float | None
     seconds: float | None
     failed: tuple[str, ...]
+    epochs: int
+    published: str
 
     @property
     def n(self) -> int:
@@ -72,14 +86,15 @@ class Row:
 
     @property
     def label(self) -> str:
-        return _label(self.method, self.objective)
+        return _label(self.group, self.method, self.objective)
 
     def to_dict(self) -> dict[str, Any]:
         return {"label": self.label, "n": self.n} | vars(self)
 
 
-def _label(method: str, objective: str) -> str:
-    return method if objective == NONE else f"{method} + {objective}"
+def _label(group: str, method: str, objective: str) -> str:
+    label = method if objective == NONE else f"{method} + {objective}"
+    return f"{group}: {label}" if group else label
 
 
 def cells(recipe: Recipe, methods: Sequence[str], objectives: Sequence[str], seeds: Sequence[int]) -> tuple[Cell, ...]:
@@ -161,20 +176,19 @@ def _run(cell: Cell, folder: Path, on_epoch: EpochCall, options: dict[str, Any])
 
 
 def aggregate(outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
-    """One row for each method and objective, in order of appearance."""
-    kinds = dict.fromkeys((outcome.cell.method, outcome.cell.objective) for outcome in outcomes)
-    return tuple(
-        _row(*kind, [outcome for outcome in outcomes if (outcome.cell.method, outcome.cell.objective) == kind])
-        for kind in kinds
-    )
+    """One row for each group, method and objective, in order of appearance."""
+    kinds = dict.fromkeys(outcome.cell.kind for outcome in outcomes)
+    return tuple(_row([outcome for outcome in outcomes if outcome.cell.kind == kind]) for kind in kinds)
 
 
-def _row(method: str, objective: str, outcomes: Sequence[Outcome]) -> Row:
+def _row(outcomes: Sequence[Outcome]) -> Row:
+    cell = outcomes[0].cell
     done = [(outcome.cell.seed, outcome.result) for outcome in outcomes if outcome.result]
     accuracies = [result.accuracy for _, result in done]
     return Row(
-        method=method,
-        objective=objective,
+        group=cell.group,
+        method=cell.method,
+        objective=cell.objective,
         seeds=tuple(seed for seed, _ in done),
         accuracies=tuple(accuracies),
         mean=statistics.fmean(accuracies) if done else None,
@@ -182,6 +196,8 @@ def _row(method: str, objective: str, outcomes: Sequence[Outcome]) -> Row:
         best_mean=statistics.fmean(result.best_accuracy for _, result in done) if done else None,
         seconds=statistics.fmean(result.seconds for _, result in done) if done else None,
         failed=tuple(outcome.error for outcome in outcomes if not outcome.result),
+        epochs=cell.recipe.epochs,
+        published=cell.published,
     )
 
 
@@ -192,15 +208,19 @@ def curve(results: Sequence[Result], key: str) -> tuple[tuple[float, float], ...
     return tuple((statistics.fmean(at), statistics.stdev(at) if len(at) > 1 else 0.0) for at in values)
 
 
-def to_dict(recipe: Recipe, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """A comparison as plain data: the common recipe, rows, cells, versions."""
+def to_dict(outcomes: Sequence[Outcome], **about: Any) -> dict[str, Any]:
+    """A comparison as plain data without this machine's paths: ``about``, rows, cells, the versions they were run with.
+
+    ``versions`` holds one entry for each different machine or version among the runs.
+    """
     runs = [
         {"name": outcome.cell.name, "seed": outcome.cell.seed}
-        | (outcome.result.to_dict() if outcome.result else {"error": outcome.error})
+        | (outcome.result.figures() if outcome.result else {"error": outcome.error})
         for outcome in outcomes
     ]
     rows = [row.to_dict() for row in aggregate(outcomes)]
-    return {"recipe": recipe.to_dict(), "rows": rows, "cells": runs, "versions": versions()}
+    noted = dict.fromkeys((outcome.result.folder / VERSIONS).read_text() for outcome in outcomes if outcome.result)
+    return about | {"rows": rows, "cells": runs, "versions": [json.loads(text) for text in noted]}
 
 
 def save(data: dict[str, Any], path: Path) -> None:

@@ -18,6 +18,7 @@ from signwise.train.checkpoint import CONFIG
 from signwise.train.recipe import Recipe, recipe_from_dict
 
 RECIPE, METRICS, STATE, VERSIONS = "recipe.yaml", "metrics.jsonl", "last.ckpt", "versions.json"
+NOTES = ("published", "reproduced")  # keys of a recipe that say something about it and change nothing
 
 
 class RunFolder:
@@ -86,7 +87,11 @@ class RunFolder:
                 f"run folder {self.path} holds an unreadable {RECIPE} ({error}); choose another --out"
             ) from None
         ours, theirs = recipe.to_dict(), there.to_dict()
-        changed = [f"{key} ({theirs[key]!r} there, {ours[key]!r} here)" for key in ours if ours[key] != theirs[key]]
+        changed = [
+            f"{key} ({theirs[key]!r} there, {ours[key]!r} here)"
+            for key in ours
+            if ours[key] != theirs[key] and key not in NOTES
+        ]
         if changed:
             raise RunFolderError(
                 f"run folder {self.path} belongs to a different recipe: {'; '.join(changed)}. "

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import jsonargparse
 import yaml
@@ -13,7 +13,8 @@ from signwise.core.errors import ConfigError, UnknownName
 from signwise.core.registry import suggestion
 from signwise.data import DataConfig
 
-RECIPES = files("signwise") / "recipes"
+RECIPES = Path(str(files("signwise") / "recipes"))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Recipe:
     ``binary=False`` trains the float twin: the same wiring, nothing converted. ``overrides`` maps layers to methods as
     in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and
     its source, ``reproduced`` ours at the same budget, empty where it has not been run. ``wiring`` changes single
-    fields of the method's wiring.
+    fields of the method's wiring. ``recompute`` makes binary activations again in the backward pass instead of keeping
+    them: the same gradients, less memory, a little more time.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs
@@ -81,6 +83,7 @@ class Recipe:
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     compile: bool = False
+    recompute: bool = False
     init_from: str | None = None
     published: str = ""
     reproduced: str = ""
@@ -124,15 +127,20 @@ def check_keys(kind: type, data: Mapping[str, Any], where: str) -> None:
             check_keys(hints[key], value, f"{where}.{key}")
 
 
-def recipe_from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
-    """Build a recipe from plain data; unknown keys and wrong types are ConfigErrors that name the key."""
-    check_keys(Recipe, data, where)
+def from_dict(kind: type[T], data: Mapping[str, Any], where: str) -> T:
+    """Build a dataclass from plain data; unknown keys and wrong types are ConfigErrors that name the key."""
+    check_keys(kind, data, where)
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Recipe, None)
+    parser.add_class_arguments(kind, None)
     try:
-        return Recipe(**vars(parser.instantiate(parser.parse_object(dict(data)))))
+        return kind(**vars(parser.instantiate(parser.parse_object(dict(data)))))
     except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def recipe_from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Build a recipe from plain data. Errors: ConfigError."""
+    return from_dict(Recipe, data, where)
 
 
 def override_recipe(recipe: Recipe, arguments: Sequence[str]) -> Recipe:
@@ -168,19 +176,28 @@ def _path(kind: Any, names: list[str], where: str) -> list[str]:
 
 def list_recipes() -> list[str]:
     """Names of the recipes that ship with the package, ``<dataset>/<model>_<method>[_objective]``."""
-    root = Path(str(RECIPES))
-    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml"))
+    return shipped(RECIPES)
 
 
 def load_recipe(name: str) -> Recipe:
     """A shipped recipe by name, or a recipe file by its path (ending in .yaml)."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else Path(str(RECIPES / f"{name}.yaml"))
+    return recipe_from_dict(load_yaml("recipe", name, RECIPES, dict, "a mapping of recipe keys"), f"recipe {name}")
+
+
+def shipped(root: Path) -> list[str]:
+    """Names of the YAML files in a folder of the package."""
+    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml"))
+
+
+def load_yaml(what: str, name: str, root: Path, kind: type[T], allowed: str) -> T:
+    """What the YAML file ``name`` of a folder of the package holds, or the file at the path ``name``."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else root / f"{name}.yaml"
     if not path.is_file():
-        raise UnknownName(f"unknown recipe {name!r}; {suggestion(name, list_recipes())}, or a path that ends in .yaml")
+        raise UnknownName(f"unknown {what} {name!r}; {suggestion(name, shipped(root))}, or a path that ends in .yaml")
     try:
         data = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {path}: not readable as YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"recipe {path}: holds a {type(data).__name__}; allowed: a mapping of recipe keys")
-    return recipe_from_dict(data, where=f"recipe {name}")
+        raise ConfigError(f"{what} {path}: not readable as YAML: {error}") from error
+    if not isinstance(data, kind):
+        raise ConfigError(f"{what} {path}: holds a {type(data).__name__}; allowed: {allowed}")
+    return data

@@ -49,8 +49,11 @@ class Result:
         return sum(row["seconds"] for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
+        return {"folder": str(self.folder)} | self.figures()
+
+    def figures(self) -> dict[str, Any]:
+        """What was measured."""
         return {
-            "folder": str(self.folder),
             "accuracy": self.accuracy,
             "best_accuracy": self.best_accuracy,
             "epochs": len(self.rows),
@@ -95,6 +98,7 @@ def fit(
             _train(trainer, Task(model, recipe, source, chosen), folder)
             if trainer.is_global_zero:
                 _finish(folder, model, source, recipe)
+            trainer.strategy.barrier()  # what is written here may be the next run's teacher, on every rank
         return Result(folder.path, tuple(folder.rows()))
 
 

@@ -130,7 +130,8 @@ class Task(L.LightningModule):
             self._stop_if_bad()
 
     def _stop_if_bad(self) -> None:
-        step = int(self.first_bad_step)
+        # All ranks stop together: one alone would leave the others waiting for it.
+        step = int(self.trainer.strategy.reduce(self.first_bad_step, reduce_op="max"))
         if step >= 0:
             raise TrainingError(
                 f"the loss is not finite since step {step} (epoch {self.current_epoch}); allowed: finite values. "
