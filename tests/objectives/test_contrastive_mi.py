@@ -382,3 +382,18 @@ def test_what_is_pooled_is_not_kept_for_it(recompute: bool) -> None:
     assert len(bits) == len(binary_layers(model))
     assert all(held.expired() is recompute for held in bits)
     loss.backward()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own, while tracing
+def test_a_watched_model_that_recomputes_compiles_as_one_graph() -> None:
+    torch.manual_seed(0)
+    model = create_model("mlp_tiny", wiring=get_method("irnet").wiring)
+    binarize_(model, "irnet")
+    recompute_(model)
+    image, index = torch.randn(4, 3, 32, 32), torch.arange(4)
+    objective = ContrastiveMI()
+    objective.attach(model, Setting(image, samples=4, classes=10))
+    logits = torch.compile(model, backend="eager", fullgraph=True)(image)
+    (objective(Step(image, index, index, logits)) + logits.sum()).backward()
+    assert torch.equal(logits, model(image))

@@ -70,9 +70,9 @@ def made_again(bits: Tensor) -> AbstractContextManager[Any]:
     >>> loss.backward(); x.grad
     tensor([-2.,  2.,  0.])
     """
-    node: Any = bits.grad_fn
-    if torch.compiler.is_compiling() or not _keeps_input(node):
+    if torch.compiler.is_compiling() or not _keeps_input(bits.grad_fn):
         return nullcontext()
+    node: Any = bits.grad_fn
     place = bits.data_ptr()
     return saved_tensors_hooks(
         lambda tensor: node if tensor.data_ptr() == place else tensor,

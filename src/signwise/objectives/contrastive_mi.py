@@ -1,7 +1,6 @@
 """Contrastive mutual-information maximisation between binary and latent real activations (CMIM, ECCV 2022)."""
 
 import math
-from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -208,9 +207,10 @@ class ContrastiveMI(Objective):
 
 def _pool(x: Tensor, size: int) -> Tensor:
     """Average-pool the spatial dims to at most ``size`` each and flatten: (N, C, *) -> (N, features)."""
+    if torch.compiler.is_compiling():
+        return _pooled(x, size)
     # Backward looks at the sizes of what was pooled and at nothing else, so a view of one number stands for it.
-    sizes_only = saved_tensors_hooks(lambda x: x.new_empty(()).expand_as(x), lambda x: x)
-    with nullcontext() if torch.compiler.is_compiling() else sizes_only:
+    with saved_tensors_hooks(lambda x: x.new_empty(()).expand_as(x), lambda x: x):
         return _pooled(x, size)
 
 
