@@ -110,9 +110,6 @@ void sw_expand_codebook(sw_bump *bump, sw_constant *weight);
 /* The border classes of a bconv, see kernels.h; with a counting bump it only measures. */
 void sw_make_base(sw_bump *bump, const sw_node *node, const sw_geometry *g, sw_bconv *layer);
 
-/* What one thread needs for a pool of signs that become reals. */
-uint64_t sw_pool_scratch(const sw_geometry *);
-
 /* A convolution and the pool behind it, so many rows of the pool at a time: what lies between stays in near caches.
  * Returns what one thread needs for it. */
 enum { SW_POOL_ROWS = 4 };

@@ -9,13 +9,13 @@ static void sw_taps_inside(int32_t top, int32_t dilation, int32_t kernel, int32_
     if (*from > *to) *from = *to;
 }
 
-/* Rows of the input from `first` on, as floats. */
+/* Rows of the input from `first` on, where they are not where the session has them. */
 typedef struct {
     const float *rows;
     int32_t first;
 } sw_band;
 
-enum { SW_POOL_TAPS = 16 }; /* that are taken at once */
+enum { SW_POOL_TAPS = 16 }; /* taken at once */
 
 static void sw_pool_taps(const sw_step *s, const sw_kernels *k, float *out, const float *const *taps, int32_t count,
                          int more, float divisor) {
@@ -27,8 +27,9 @@ static void sw_pool_taps(const sw_step *s, const sw_kernels *k, float *out, cons
     }
 }
 
-/* One row of a pool, in reading order of the taps, into `out`. */
-static void sw_pool_row(const sw_step *s, const sw_kernels *k, int32_t y, sw_band band, float *out) {
+/* Row y of a pool, as far as the rows i0 <= i < i1 of its windows go, in reading order of the taps. */
+static void sw_pool_rows(const sw_step *s, const sw_kernels *k, int32_t y, sw_band band, int32_t i0, int32_t i1,
+                         float *out) {
     const sw_geometry *g = &s->as.window;
     const int32_t lanes = sw_lanes(g->in_c), top = y * g->stride_h - g->pad_top;
     int32_t from, to, first, end;
@@ -36,9 +37,9 @@ static void sw_pool_row(const sw_step *s, const sw_kernels *k, int32_t y, sw_ban
     for (int32_t x = 0; x < g->out_w; x++, out += lanes) {
         const int32_t left = x * g->stride_w - g->pad_left;
         const float *taps[SW_POOL_TAPS];
-        int32_t n = 0, more = 0;
+        int32_t n = 0, more = i0 > from;
         sw_taps_inside(left, g->dilation_w, g->kernel_w, g->in_w, &first, &end);
-        for (int32_t i = from; i < to; i++) {
+        for (int32_t i = i0; i < i1; i++) {
             const int64_t row = (int64_t)(top + i * g->dilation_h - band.first) * g->in_w;
             for (int32_t j = first; j < end; j++) {
                 if (n == SW_POOL_TAPS) {
@@ -50,8 +51,28 @@ static void sw_pool_row(const sw_step *s, const sw_kernels *k, int32_t y, sw_ban
             }
         }
         const float inside = (float)(to - from) * (float)(end - first);
-        sw_pool_taps(s, k, out, taps, n, more, s->divisor ? (float)s->divisor : inside);
+        sw_pool_taps(s, k, out, taps, n, more, i1 < to ? 1 : s->divisor ? (float)s->divisor : inside);
     }
+}
+
+/* Row y of a pool. Without a band the input is where the session has it; signs become floats in `space`, row by row. */
+static void sw_pool_row(const sw_step *s, const sw_call *call, int32_t y, sw_band band, float *out, float *space) {
+    const sw_geometry *g = &s->as.window;
+    const sw_place *x = sw_place_in(s, call, 0);
+    const int32_t top = y * g->stride_h - g->pad_top;
+    int32_t from, to;
+    sw_taps_inside(top, g->dilation_h, g->kernel_h, g->in_h, &from, &to);
+    if (x->kind == SW_REAL) {
+        if (!band.rows) band.rows = sw_reals(call, x);
+        sw_pool_rows(s, call->net->kernels, y, band, from, to, out);
+        return;
+    }
+    int32_t i = from;
+    do {
+        const int32_t at = top + i * g->dilation_h;
+        if (i < to) band = (sw_band){sw_row_of(call, x, at, space), at};
+        sw_pool_rows(s, call->net->kernels, y, band, i, i < to ? i + 1 : to, out);
+    } while (++i < to);
 }
 
 /* The largest of signs is +1, bit 0, if one of them is: an AND of bits. */
@@ -78,70 +99,38 @@ static void sw_max_bits(const sw_step *s, const sw_call *call, int32_t y) {
     }
 }
 
-static int32_t sw_within(int64_t number, int32_t least, int32_t most) {
-    return number < least ? least : number > most ? most : (int32_t)number;
-}
-
-/* From the first row that `rows` rows of a pool cover to behind the last one, those outside included. */
-static int64_t sw_covered_rows(const sw_geometry *pool, int32_t rows) {
-    return (int64_t)(rows - 1) * pool->stride_h + (int64_t)(pool->kernel_h - 1) * pool->dilation_h + 1;
-}
-
-/* The rows from <= i < to of the input that rows y0 <= y < y1 need. */
-static void sw_pooled_rows(const sw_geometry *pool, int32_t y0, int32_t y1, int32_t *from, int32_t *to) {
-    const int32_t top = y0 * pool->stride_h - pool->pad_top;
-    *from = sw_within(top, 0, pool->in_h);
-    *to = sw_within(top + sw_covered_rows(pool, y1 - y0), *from, pool->in_h);
-}
-
-static int32_t sw_most_pooled_rows(const sw_geometry *pool, int32_t rows) {
-    return sw_within(sw_covered_rows(pool, rows), 0, pool->in_h);
-}
-
-/* The rows that row y needs: where the session has them, or unpacked into `space`. */
-static sw_band sw_band_of(const sw_step *s, const sw_call *call, int32_t y, float *space) {
-    const sw_geometry *g = &s->as.window;
-    const sw_place *x = sw_place_in(s, call, 0);
-    if (x->kind == SW_REAL) return (sw_band){sw_reals(call, x), 0};
-    int32_t from, to;
-    sw_pooled_rows(g, y, y + 1, &from, &to);
-    const int64_t pitch = (int64_t)g->in_w * sw_lanes(g->in_c);
-    for (int32_t i = from; i < to; i++) sw_row_of(call, x, i, space + (i - from) * pitch);
-    return (sw_band){space, from};
-}
-
-static uint64_t sw_pool_out_bytes(const sw_geometry *g) {
-    return sw_align(4 * (uint64_t)g->out_w * (uint64_t)sw_lanes(g->in_c));
-}
-
-uint64_t sw_pool_scratch(const sw_geometry *g) {
-    const uint64_t row = 4 * (uint64_t)g->in_w * (uint64_t)sw_lanes(g->in_c);
-    return sw_pool_out_bytes(g) + (uint64_t)sw_most_pooled_rows(g, 1) * row;
-}
-
-/* Row y, with the epilogue. */
+/* Row y, with the epilogue. Scratch memory: a row of the output, and a row of the input for bits as floats. */
 static void sw_pool_out(const sw_step *s, const sw_call *call, int32_t y, sw_band band) {
     const sw_geometry *g = &s->as.window;
     const sw_epilogue e = sw_epilogue_of(s, call);
-    float *out = s->plain ? e.real + (int64_t)y * g->out_w * sw_lanes(g->in_c) : (float *)(void *)call->scratch;
-    sw_pool_row(s, call->net->kernels, y, band, out);
+    const int64_t row = (int64_t)g->out_w * sw_lanes(g->in_c);
+    float *scratch = (float *)(void *)call->scratch, *out = s->plain ? e.real + (int64_t)y * row : scratch;
+    sw_pool_row(s, call, y, band, out, scratch + ((row + 15) & ~15));
     if (!s->plain) call->net->kernels->epilogue(&e, out, g->in_c, (int64_t)y * g->out_w, g->out_w);
 }
 
 void sw_run_pool(const sw_step *s, const sw_call *call) {
-    float *space = (float *)(void *)(call->scratch + sw_pool_out_bytes(&s->as.window));
     int32_t y0, y1;
     sw_share(s->as.window.out_h, call->part, call->parts, &y0, &y1);
     for (int32_t y = y0; y < y1; y++) {
         if (s->plain && sw_place_out(s, call)->kind == SW_SIGN) {
             sw_max_bits(s, call, y);
         } else {
-            sw_pool_out(s, call, y, sw_band_of(s, call, y, space));
+            sw_pool_out(s, call, y, (sw_band){0, 0});
         }
     }
 }
 
 /* --- a convolution and the pool behind it ------------------------------------------------------------------------- */
+
+static int32_t sw_within(int64_t number, int32_t least, int32_t most) {
+    return number < least ? least : number > most ? most : (int32_t)number;
+}
+
+/* Rows of the convolution that so many rows of the pool cover, those outside included. */
+static int64_t sw_covered_rows(const sw_geometry *pool, int32_t rows) {
+    return (int64_t)(rows - 1) * pool->stride_h + (int64_t)(pool->kernel_h - 1) * pool->dilation_h + 1;
+}
 
 /* Some rows of a convolution, as one with another padding. */
 static sw_conv sw_rows_of(const sw_conv *conv, int32_t first, int32_t rows) {
@@ -154,8 +143,8 @@ static sw_conv sw_rows_of(const sw_conv *conv, int32_t first, int32_t rows) {
 static uint64_t sw_conv_row_bytes(const sw_geometry *g) { return 4 * (uint64_t)g->out_w * (uint64_t)sw_lanes(g->out_c); }
 
 uint64_t sw_conv_pool_scratch(const sw_kernels *k, sw_step *conv, const sw_step *pool) {
-    const int32_t most = sw_most_pooled_rows(&pool->as.window, SW_POOL_ROWS);
-    uint64_t scratch = sw_pool_out_bytes(&pool->as.window);
+    const int32_t most = sw_within(sw_covered_rows(&pool->as.window, SW_POOL_ROWS), 0, pool->as.window.in_h);
+    uint64_t scratch = 4 * (uint64_t)pool->as.window.out_w * (uint64_t)sw_lanes(pool->as.window.in_c);
     for (int32_t rows = 1; rows <= most; rows++) {
         sw_conv part = sw_rows_of(&conv->as.conv, 0, rows);
         part.geometry.pad_top = 1; /* where there is none, kernels may need less */
@@ -174,9 +163,9 @@ void sw_run_conv_pool(const sw_step *s, const sw_call *call) {
     int32_t y0, y1, first = 0, end = 0; /* rows first <= y < end of the convolution are there */
     sw_share(g->out_h, call->part, call->parts, &y0, &y1);
     for (int32_t y = y0; y < y1; y += SW_POOL_ROWS) {
-        const int32_t next = y1 - y < SW_POOL_ROWS ? y1 : y + SW_POOL_ROWS;
-        int32_t from, to;
-        sw_pooled_rows(g, y, next, &from, &to);
+        const int32_t next = y1 - y < SW_POOL_ROWS ? y1 : y + SW_POOL_ROWS, top = y * g->stride_h - g->pad_top;
+        const int32_t from = sw_within(top, 0, g->in_h);
+        const int32_t to = sw_within(top + sw_covered_rows(g, next - y), from, g->in_h);
         const int32_t kept = end > from ? end - from : 0;
         for (int32_t i = 0; i < kept && from > first; i++) {
             memcpy(rows + (uint64_t)i * pitch, rows + (uint64_t)(from - first + i) * pitch, pitch);

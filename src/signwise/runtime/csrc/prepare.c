@@ -166,8 +166,6 @@ static void sw_make_step(sw_bump *bump, const sw_model *model, const sw_node *no
     } else if (info->window) {
         step->as.window = sw_geometry_of(model, node);
         step->divisor = node->numbers[0];
-        const int32_t kind = sw_value_at(model, sw_input_of(node, 0)).kind;
-        if (kind == SW_SIGN) sw_need_scratch(net, sw_pool_scratch(&step->as.window));
     } else {
         memcpy(step->as.numbers, node->numbers, sizeof node->numbers);
         step->fill = node->fill;
