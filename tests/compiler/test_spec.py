@@ -283,7 +283,15 @@ CHAIN = """input %x: real[1,1,1]@{}
 return %e, %b"""
 
 
-@pytest.mark.parametrize("slots", [(0, 1, 2, 1, 3, 3), (0, 1, 2, 3, 4, 0), (0, 1, 2, 3, 1, 1)])
+@pytest.mark.parametrize(
+    "slots",
+    [
+        (0, 1, 2, 1, 3, 3),
+        (0, 1, 2, 3, 4, 0),
+        (0, 1, 2, 3, 1, 1),
+        (0, 1, 2, 0, 3, 1),  # c is written over x, its residual
+    ],
+)
 def test_slots_may_be_used_again(slots: tuple[int, ...]) -> None:
     check(parse(CHAIN.format(*slots)))
 
@@ -295,6 +303,8 @@ def test_slots_may_be_used_again(slots: tuple[int, ...]) -> None:
         ((0, 1, 0, 3, 4, 5), "b", "x"),  # read again later
         ((0, 1, 1, 3, 4, 5), "b", "a"),
         ((0, 1, 2, 3, 3, 5), "d", "c"),  # two outputs of one node
+        ((0, 1, 2, 3, 0, 5), "d", "x"),  # signs are not written where the residual is read
+        ((0, 1, 2, 2, 4, 5), "c", "b"),
         ((0, 1, 2, 3, 4, 2), "e", "b"),  # b is returned
     ],
 )
@@ -303,6 +313,22 @@ def test_values_alive_together_have_slots_of_their_own(slots: tuple[int, ...], v
         parse(CHAIN.format(*slots)),
         f"%{value} is put into slot {slots['xabcde'.index(holder)] if holder != 'd' else slots[4]} while %{holder} is "
         "still needed there",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "%a: real[1,1,1]@0 = map(%x, %x) residual=1",  # a convolution would read more of x
+        "%a: sign[1,1,1]@0 = map(%y, %x) residual=1",
+        "%a: real[1,1,1]@0 = map(%y, %x) residual=1\n%b: real[1,1,1]@2 = map(%x)",
+        "%a: real[1,1,1]@0 = map(%x, %y) residual=1",
+    ],
+)
+def test_only_a_residual_that_nobody_else_needs_is_overwritten(body: str) -> None:
+    rejected(
+        parse(f"input %x: real[1,1,1]@0\n%y: real[1,1,1]@1 = map(%x)\n{body}\nreturn %a, %y"),
+        "%a is put into slot 0 while %x is still needed there",
     )
 
 

@@ -51,7 +51,7 @@ class Conv(Structure):
 
 SIZE = CFUNCTYPE(c_size_t, POINTER(Geometry))
 PACK = CFUNCTYPE(None, POINTER(Geometry), c_void_p, c_void_p)
-TAPS = CFUNCTYPE(None, c_void_p, POINTER(c_void_p), c_int32, c_int32)
+TAPS = c_void_p, POINTER(c_void_p), c_int32, c_int32, c_int32
 
 
 class Kernels(Structure):
@@ -71,8 +71,9 @@ class Kernels(Structure):
         ("byte_conv", CFUNCTYPE(None, POINTER(Conv), POINTER(Epilogue), c_void_p, c_void_p, Block)),
         ("epilogue", CFUNCTYPE(None, POINTER(Epilogue), c_void_p, c_int32, c_int64, c_int64)),
         ("transpose", CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int64, c_int32, c_int64)),
-        ("max_taps", TAPS),
-        ("add_taps", TAPS),
+        ("interleave", CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_int32, c_int64)),
+        ("max_taps", CFUNCTYPE(None, *TAPS)),
+        ("add_taps", CFUNCTYPE(None, *TAPS, c_float)),
     ]
 
 

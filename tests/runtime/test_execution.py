@@ -213,6 +213,37 @@ def test_moves_of_many_channels(kind):
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("channels", [1, 8, 24, 70, 130])
+def test_results_written_over_the_residual(target, channels):
+    rng, shape = np.random.default_rng(8), f"[{channels},5,7]"
+    weight = ",".join(map(str, rng.choice([-1, 1], channels * channels * 9)))
+    binary = (
+        "stride=(1,1) padding=(1,1,1,1) dilation=(1,1) groups=1 pad_value=0 zero_point=0 residual=1 "
+        f"activation=clamp low=-9.0 high=9.0 weight=int8[{channels},{channels},3,3]{{{weight}}}"
+    )
+    pool = "kernel=(3,3) stride=(1,1) padding=(1,1,1,1) dilation=(1,1) residual=1"
+    graph = plan_memory(
+        parse(
+            f"input %x: real{shape}\n%s: sign{shape} = map(%x)\n"
+            f"%a: real{shape}, %t: sign{shape} = bconv(%s, %x) {binary}\n%b: real{shape} = bconv(%t, %a) {binary}\n"
+            f"%c: real{shape} = max_pool(%t, %b) {pool}\nreturn %c"
+        )
+    )
+    slots = graph.values()
+    assert len({slots[name].slot for name in "xabc"}) == 1
+    for threads in (1, 3):
+        assert_same(graph, whole_numbers(rng, (2, channels, 5, 7)), target, threads)
+
+
+def test_channels_that_come_together_and_alone():
+    index = "0,1,2,3,1,2,2,3,-1,-1,5,4,2,3,-1,0,8"
+    graph = one(f"%y: real[17,2,3] = channels(%x) index=int32[17]{{{index}}}", "real[9,2,3]")
+    x = np.random.default_rng(0).standard_normal((2, 9, 2, 3)).astype(np.float32)
+    for threads in (1, 2):
+        assert_same(graph, x, "scalar", threads)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_many_threads_give_the_same_bits(target):
     """Sums of reals too: a result does not depend on how the work is shared."""
     rng = np.random.default_rng(6)
@@ -255,6 +286,7 @@ def test_max_pool_takes_the_first_of_equals_and_no_nan(target):
         ("max_pool", "kernel=(3,3) stride=(2,2) padding=(1,1,1,1) dilation=(1,1)", (21, 21)),
         ("max_pool", "kernel=(2,2) stride=(5,1) padding=(0,0,0,0) dilation=(1,2)", (8, 39)),
         ("max_pool", "kernel=(2,1) stride=(1,1) padding=(9,0,9,0) dilation=(7,1)", (52, 41)),
+        ("max_pool", "kernel=(45,1) stride=(1,1) padding=(22,0,22,0) dilation=(1,1)", (41, 41)),  # larger than the map
         ("avg_pool", "kernel=(4,2) stride=(1,2) padding=(0,0,0,1) dilation=(1,1) divisor=8", (38, 21)),
     ],
 )

@@ -302,18 +302,37 @@ def test_transpose(kernels: Kernels, rows: int, columns: int) -> None:
     assert (to.array[:, rows:] == 7).all()
 
 
-@pytest.mark.parametrize("lanes", [8, 16, 24, 72])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("pixels", [1, 31, 130])
+def test_interleave(kernels: Kernels, channels: int, pixels: int) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (channels, pixels + 3)).astype(np.uint8)
+    source, to = Buffer.of(values), Buffer.of(np.full(channels * pixels + 1, 7, np.uint8))
+    kernels.interleave(source.address, pixels + 3, to.address, channels, pixels)
+    np.testing.assert_array_equal(to.array, [*values[:, :pixels].T.flat, 7])
+
+
+@pytest.mark.parametrize("lanes", [8, 16, 24, 72, 136])
 def test_taps_of_pools(kernels: Kernels, lanes: int) -> None:
     """The first of two equal values stays, so that of a zero the sign tells which; NaN is never larger."""
     rng = np.random.default_rng(0)
     taps = rng.choice(np.float32([-1, 0.0, -0.0, 2, np.nan]), (5, lanes))
+    taps[:, 0] = np.nan
     source = [Buffer.of(tap) for tap in taps]
     places = (c_void_p * 5)(*(buffer.address for buffer in source))
-    largest, total = Buffer.of(np.full((lanes,), -np.inf, np.float32)), Buffer.of(np.ones((lanes,), np.float32))
-    kernels.max_taps(largest.address, places, 5, lanes)
-    kernels.add_taps(total.address, places, 5, lanes)
+    later = (c_void_p * 3)(*places[2:])
+    largest, total = (Buffer.of(np.full((lanes,), 7, np.float32)) for _ in range(2))
     found = np.full(lanes, -np.inf, np.float32)
     for tap in taps:
         found = np.where(tap > found, tap, found)
+    kernels.max_taps(largest.address, places, 5, lanes, 0)
     np.testing.assert_array_equal(largest.array.view(np.uint32), found.view(np.uint32))
-    np.testing.assert_array_equal(total.array, 1 + taps.sum(0))
+    kernels.max_taps(largest.address, places, 2, lanes, 0)
+    kernels.max_taps(largest.address, later, 3, lanes, 1)
+    np.testing.assert_array_equal(largest.array.view(np.uint32), found.view(np.uint32))
+    kernels.add_taps(total.address, places, 5, lanes, 0, 3.0)
+    np.testing.assert_array_equal(total.array, taps.sum(0) / np.float32(3))
+    kernels.add_taps(total.address, places, 2, lanes, 0, 1.0)
+    kernels.add_taps(total.address, later, 3, lanes, 1, 3.0)
+    np.testing.assert_array_equal(total.array, taps.sum(0) / np.float32(3))
+    kernels.add_taps(total.address, places, 0, lanes, 0, 0.0)  # a window wholly outside
+    assert np.isnan(total.array).all()

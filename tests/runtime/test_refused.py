@@ -242,6 +242,29 @@ def test_slots_that_are_needed_at_once(slots, accepted, monkeypatch):
         assert SLOT in message_of(graph, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("line", "returned", "accepted"),
+    [
+        ("%a: real[1,1,1]@0 = map(%s, %x) residual=1", "%a", True),
+        ("%a: real[1,1,1]@0, %t: sign[1,1,1]@3 = map(%s, %x) residual=1", "%a, %t", True),
+        ("%a: real[1,1,1]@3, %t: sign[1,1,1]@0 = map(%s, %x) residual=1", "%a, %t", False),
+        ("%a: sign[1,1,1]@0 = map(%s, %x) residual=1", "%a", False),
+        ("%a: real[1,1,1]@0 = map(%x, %x) residual=1", "%a", False),
+        ("%a: real[1,1,1]@1 = map(%s, %x) residual=1", "%a", False),
+        ("%a: real[1,1,1]@0 = map(%s, %x) residual=1\n%b: real[1,1,1]@3 = map(%x)", "%a, %b", False),
+        ("%a: real[1,1,1]@0 = add(%r, %x)", "%a", False),
+    ],
+)
+def test_residuals_may_be_overwritten(line, returned, accepted, monkeypatch):
+    """By the real result of the last node that reads them, unless it reads them elsewhere too."""
+    start = "input %x: real[1,1,1]@0\n%s: sign[1,1,1]@1 = map(%x)\n%r: real[1,1,1]@2 = map(%s)\n"
+    graph = parse(f"{start}{line}\nreturn {returned}, %r")
+    if accepted:
+        load(plan.write(graph))
+    else:
+        assert SLOT in message_of(graph, monkeypatch)
+
+
 @pytest.mark.parametrize("shift", [-1, 1])
 def test_last_uses_are_checked(shift, monkeypatch):
     """A value that is said to be needed for a shorter time than it is; longer is a waste, and allowed."""

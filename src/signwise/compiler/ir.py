@@ -56,6 +56,12 @@ class Node:
         (value,) = self.outputs
         return value
 
+    @property
+    def replaceable(self) -> str | None:
+        """The residual, where its slot may hold the real result too: each number is read just before it is written."""
+        residual = self.attrs.get("residual") == 1 and self.outputs[0].type.kind == REAL and self.inputs[-1]
+        return residual if residual and residual not in self.inputs[:-1] else None
+
     def with_(self, **changes: Any) -> "Node":
         """This node with some fields changed."""
         return replace(self, **changes)

@@ -180,15 +180,18 @@ def _epilogue_rules(node: Node, steps: set[str]) -> Iterator[tuple[bool, str]]:
 
 
 def _check_slots(graph: Graph) -> None:
-    """A value is alive from the node that makes it to the last one that reads it, both included."""
+    """A value is alive from the node that makes it to the last one that reads it, both included; only a residual may be
+    overwritten by the node that reads it.
+    """
     last = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
     last |= dict.fromkeys(graph.outputs, len(graph.nodes))
     held: dict[int, tuple[str, int]] = {}
     made = [(-1, graph.input), *((index, value) for index, node in enumerate(graph.nodes) for value in node.outputs)]
+    replaced = {(node.outputs[0].name, node.replaceable) for node in graph.nodes}
     for index, value in made:
         if value.slot is None:
             continue
         holder, until = held.get(value.slot, ("", -2))
-        if index <= until:
+        if index < until or (index == until and (value.name, holder) not in replaced):
             raise LoweringError(f"%{value.name} is put into slot {value.slot} while %{holder} is still needed there")
         held[value.slot] = value.name, last.get(value.name, index)

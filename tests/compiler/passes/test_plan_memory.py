@@ -45,6 +45,19 @@ return %m, %t""")
     assert slots == {"x": 0, "r": 1, "s": 2, "m": 0, "t": 1}
 
 
+def test_a_residual_is_overwritten_where_it_is_needed_no_more() -> None:
+    graph = graph_of("""
+input %x: real[8,2,2]
+%s: sign[8,2,2] = map(%x)
+%a: real[8,2,2], %t: sign[8,2,2] = map(%s, %x) residual=1
+%b: real[8,2,2] = map(%t, %a) residual=1
+%c: real[8,2,2] = map(%a, %b) residual=1
+%d: real[8,2,2] = map(%c, %c) residual=1
+return %d""")
+    slots = {name: value.slot for name, value in plan_memory(graph).values().items()}
+    assert slots == {"x": 0, "s": 1, "a": 0, "t": 2, "b": 1, "c": 1, "d": 0}
+
+
 def test_what_nobody_reads_and_what_is_returned() -> None:
     graph = graph_of("""
 input %x: real[1,1,1]

@@ -1,7 +1,8 @@
 """Every value gets a slot of the arena; values that are alive together never share one.
 
 A value is alive from the node that makes it to the last one that reads it, both included: a kernel never writes where
-it reads. What a convolution before a pool reads lives through the pool, as the runtime carries out both row by row.
+it reads, but for a residual that nobody else needs, over which the real result is written number by number. What a
+convolution before a pool reads lives through the pool, as the runtime carries out both row by row.
 Large values choose first, so that a slot is as large as the first value in it and small ones fill the gaps.
 """
 
@@ -14,9 +15,15 @@ from signwise.compiler.ir import REAL, Graph, Type, Value
 def plan_memory(graph: Graph) -> Graph:
     """Give every value a slot, numbered in the order of first use."""
     values, alive = graph.values(), _lifetimes(graph)
+    replaced = {(node.outputs[0].name, node.replaceable) for node in graph.nodes}
     slots: list[list[str]] = []
+
+    def fits(name: str, other: str) -> bool:
+        a, b = sorted((name, other), key=lambda name: alive[name])
+        return alive[a][1] < alive[b][0] or (alive[a][1] == alive[b][0] and (b, a) in replaced)
+
     for name in sorted(values, key=lambda name: -_size(values[name].type)):
-        slot = next((slot for slot in slots if all(_apart(alive[name], alive[other]) for other in slot)), None)
+        slot = next((slot for slot in slots if all(fits(name, other) for other in slot)), None)
         if slot is None:
             slots.append(slot := [])
         slot.append(name)
@@ -39,10 +46,6 @@ def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
             last |= {name: max(last[name], index + 1) for name in node.inputs}
     last |= dict.fromkeys(graph.outputs, len(graph.nodes))
     return {name: (born.get(name, -1), last.get(name, born.get(name, -1))) for name in graph.values()}
-
-
-def _apart(a: tuple[int, int], b: tuple[int, int]) -> bool:
-    return a[1] < b[0] or b[1] < a[0]
 
 
 def _size(type: Type) -> int:

@@ -52,6 +52,7 @@ static void sw_byte_conv_pack(const sw_geometry *g, const int8_t *file, void *pa
 typedef struct {
     sw_dot_value *rows;
     int32_t *offset; /* of each run of a filter */
+    int32_t *pixel;  /* where the window of each of the band's pixels begins in rows */
     float *tile;
 } sw_byte_memory;
 
@@ -59,19 +60,22 @@ static size_t sw_carve_bytes(const sw_geometry *g, char *scratch, sw_byte_memory
     const sw_byte_layout l = sw_bytes_of(g);
     const size_t rows = sw_round64((size_t)sw_input_rows(g, l.rows) * (size_t)l.pitch * sizeof *m->rows + 64);
     const size_t offsets = sw_round64((size_t)l.runs * 4);
+    const size_t pixels = sw_round64((size_t)l.rows * (size_t)g->out_w * 4);
     if (scratch) {
         *m = (sw_byte_memory){(sw_dot_value *)(void *)scratch, (int32_t *)(void *)(scratch + rows),
-                              (float *)(void *)(scratch + rows + offsets)};
+                              (int32_t *)(void *)(scratch + rows + offsets),
+                              (float *)(void *)(scratch + rows + offsets + pixels)};
     }
-    return rows + offsets + SW_GROUP_PIXELS * 256;
+    return rows + offsets + pixels + SW_GROUP_PIXELS * 256;
 }
 
 static size_t sw_byte_conv_scratch(const sw_geometry *g) { return sw_carve_bytes(g, 0, 0); }
 
-/* Pixels that the input does not have. */
-static sw_dot_value *sw_outside(const sw_conv *layer, sw_dot_value *to, int32_t pixels) {
-    const int32_t channels = layer->geometry.in_c;
-    for (int32_t i = 0; i < pixels * channels; i++) *to++ = layer->outside[i % channels];
+/* Copies of values, `times` over. Nothing else may lie where they go: bytes would be read one by one. */
+static sw_dot_value *sw_copy_bytes(sw_dot_value *restrict to, const uint8_t *restrict x, int32_t count, int32_t times) {
+    for (int32_t k = 0; k < times; k++, to += count) {
+        for (int32_t i = 0; i < count; i++) to[i] = x[i];
+    }
     return to;
 }
 
@@ -80,10 +84,9 @@ static void sw_byte_row(const sw_conv *layer, int32_t columns, const uint8_t *x,
     const sw_geometry *g = &layer->geometry;
     const int32_t left = y < 0 || y >= g->in_h || g->pad_left > columns ? columns : g->pad_left;
     const int32_t inside = columns - left < g->in_w ? columns - left : g->in_w;
-    row = sw_outside(layer, row, left);
-    if (inside > 0) x += (size_t)y * (size_t)g->in_w * (size_t)g->in_c;
-    for (int32_t i = 0; i < inside * g->in_c; i++) *row++ = x[i];
-    sw_outside(layer, row, columns - left - inside);
+    row = sw_copy_bytes(row, layer->outside, g->in_c, left);
+    if (inside > 0) row = sw_copy_bytes(row, x + (size_t)y * (size_t)g->in_w * (size_t)g->in_c, inside * g->in_c, 1);
+    sw_copy_bytes(row, layer->outside, g->in_c, columns - left - inside);
 }
 
 /* Sums of some pixels and vectors of channels, as floats: out[pixel][64]. */
@@ -132,10 +135,8 @@ static void sw_byte_conv(const sw_conv *layer, const sw_epilogue *shared, const 
     const int32_t columns = sw_input_columns(g, g->out_w);
     sw_byte_memory m = {0};
     sw_carve_bytes(g, scratch, &m);
-    for (int32_t r = 0; r < l.runs; r++) {
-        const int32_t tap = r * (g->kernel_h * g->kernel_w / l.runs);
-        m.offset[r] = tap / g->kernel_w * g->dilation_h * l.pitch + tap % g->kernel_w * g->dilation_w * g->in_c;
-    }
+    sw_run_starts(g, l.runs, l.pitch, g->in_c, m.offset);
+    sw_window_starts(g, l.rows, l.pitch, g->in_c, m.pixel);
     for (int32_t y0 = block.y0; y0 < block.y1; y0 += l.rows) {
         const int32_t rows = block.y1 - y0 < l.rows ? block.y1 - y0 : l.rows, pixels = rows * g->out_w;
         int32_t i = y0 > block.y0 ? sw_keep_rows(g, l.rows, m.rows, (size_t)l.pitch * sizeof *m.rows) : 0;
@@ -145,10 +146,7 @@ static void sw_byte_conv(const sw_conv *layer, const sw_epilogue *shared, const 
         for (int32_t p0 = 0; p0 < pixels; p0 += SW_GROUP_PIXELS) {
             const int32_t n = pixels - p0 < SW_GROUP_PIXELS ? pixels - p0 : SW_GROUP_PIXELS;
             const sw_dot_value *at[SW_GROUP_PIXELS];
-            for (int32_t k = 0; k < SW_GROUP_PIXELS; k++) {
-                const int32_t p = p0 + (k < n ? k : 0), py = p / g->out_w * g->stride_h, px = p % g->out_w * g->stride_w;
-                at[k] = m.rows + (size_t)py * (size_t)l.pitch + (size_t)px * (size_t)g->in_c;
-            }
+            for (int32_t i = 0; i < SW_GROUP_PIXELS; i++) at[i] = m.rows + m.pixel[p0 + (i < n ? i : 0)];
             for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
                 sw_byte_tiles(layer, &l, &m, at, n, c0);
                 sw_epilogue_reals(&e, m.tile, 64, (int64_t)y0 * g->out_w + p0, n, g->out_c, c0);

@@ -65,19 +65,21 @@ static void sw_direct_tiles(const sw_direct_layout *l, const float *const *x, co
 typedef struct {
     float *rows;     /* copied input rows, padded */
     int32_t *offset; /* of each run of a filter */
+    int32_t *pixel;  /* where the window of each of the band's pixels begins in the input */
     float *tile, *spare;
 } sw_direct_memory;
 
 static size_t sw_carve_direct(const sw_geometry *g, const sw_direct_layout *l, char *scratch, sw_direct_memory *m) {
     const size_t rows = l->copied ? (size_t)sw_input_rows(g, l->rows) * (size_t)l->pitch : 0;
-    const size_t sizes[4] = {rows * 4 + 64, (size_t)l->runs * 4, SW_GROUP_PIXELS * 256, SW_GROUP_PIXELS * 256};
-    size_t at[5] = {0};
-    for (int i = 0; i < 4; i++) at[i + 1] = at[i] + sw_round64(sizes[i]);
+    const size_t pixels = (size_t)l->rows * (size_t)g->out_w;
+    const size_t sizes[5] = {rows * 4 + 64, (size_t)l->runs * 4, pixels * 4, SW_GROUP_PIXELS * 256, SW_GROUP_PIXELS * 256};
+    size_t at[6] = {0};
+    for (int i = 0; i < 5; i++) at[i + 1] = at[i] + sw_round64(sizes[i]);
     if (scratch) {
-        *m = (sw_direct_memory){(float *)(scratch + at[0]), (int32_t *)(scratch + at[1]), (float *)(scratch + at[2]),
-                                (float *)(scratch + at[3])};
+        *m = (sw_direct_memory){(float *)(scratch + at[0]), (int32_t *)(scratch + at[1]), (int32_t *)(scratch + at[2]),
+                                (float *)(scratch + at[3]), (float *)(scratch + at[4])};
     }
-    return at[4];
+    return at[5];
 }
 
 static size_t sw_direct_scratch(const sw_geometry *g) {
@@ -157,10 +159,8 @@ static void sw_direct_conv(const sw_conv *layer, const sw_epilogue *shared, cons
     const sw_epilogue e = *shared;
     sw_direct_memory m = {0};
     sw_carve_direct(g, &l, scratch, &m);
-    for (int32_t r = 0; r < l.runs; r++) {
-        const int32_t tap = r * (g->kernel_h * g->kernel_w / l.runs);
-        m.offset[r] = tap / g->kernel_w * g->dilation_h * l.pitch + tap % g->kernel_w * g->dilation_w * l.pixel;
-    }
+    sw_run_starts(g, l.runs, l.pitch, l.pixel, m.offset);
+    sw_window_starts(g, l.rows, l.pitch, l.pixel, m.pixel);
     for (int32_t y0 = block.y0, kept = 0; y0 < block.y1; y0 += l.rows) {
         const int32_t rows = block.y1 - y0 < l.rows ? block.y1 - y0 : l.rows, pixels = rows * g->out_w;
         const float *source = m.rows;
@@ -175,10 +175,7 @@ static void sw_direct_conv(const sw_conv *layer, const sw_epilogue *shared, cons
         for (int32_t p0 = 0; p0 < pixels; p0 += SW_GROUP_PIXELS) {
             const int32_t n = pixels - p0 < SW_GROUP_PIXELS ? pixels - p0 : SW_GROUP_PIXELS;
             const float *at[SW_GROUP_PIXELS];
-            for (int32_t i = 0; i < SW_GROUP_PIXELS; i++) {
-                const int32_t p = p0 + (i < n ? i : 0), y = p / g->out_w * g->stride_h, px = p % g->out_w * g->stride_w;
-                at[i] = source + (size_t)y * (size_t)l.pitch + (size_t)px * (size_t)l.pixel;
-            }
+            for (int32_t i = 0; i < SW_GROUP_PIXELS; i++) at[i] = source + m.pixel[p0 + (i < n ? i : 0)];
             for (int32_t c0 = block.c0; c0 < block.c1; c0 += 64) {
                 sw_direct_sums(layer, &l, &m, at, n, c0);
                 sw_epilogue_reals(&e, m.tile, 64, (int64_t)y0 * g->out_w + p0, n, g->out_c, c0);

@@ -6,6 +6,7 @@
 #include "byte_conv.h"
 #include "depth.h"
 #include "direct.h"
+#include "interleave.h"
 #include "pairs.h"
 #include "taps.h"
 #include "transpose.h"
@@ -46,6 +47,7 @@ static void sw_binary_conv(const sw_bconv *layer, const sw_epilogue *e, const ui
         .byte_conv = sw_byte_conv, \
         .epilogue = sw_epilogue_alone, \
         .transpose = sw_transpose, \
+        .interleave = sw_interleave, \
         .max_taps = sw_max_taps, \
         .add_taps = sw_add_taps, \
     }

@@ -91,9 +91,12 @@ typedef struct {
     /* to[column * to_pitch + row] = from[row * from_pitch + column]: planes to pixels, or pixels to planes. */
     void (*transpose)(const float *from, int64_t from_pitch, float *to, int64_t to_pitch, int32_t rows,
                       int64_t columns);
-    /* Pools of one pixel: tap after tap, out = tap > out ? tap : out, and out = out + tap, in all lanes. */
-    void (*max_taps)(float *out, const float *const *taps, int32_t count, int32_t lanes);
-    void (*add_taps)(float *out, const float *const *taps, int32_t count, int32_t lanes);
+    /* The same of bytes, from planes to pixels of so many channels. */
+    void (*interleave)(const uint8_t *from, int64_t from_pitch, uint8_t *to, int32_t channels, int64_t pixels);
+    /* Pools of one pixel: tap after tap, out = tap > out ? tap : out from -infinity on, and out = out + tap from 0 on,
+     * in all lanes; `more` goes on from what out holds. The sum is divided at the end. */
+    void (*max_taps)(float *out, const float *const *taps, int32_t count, int32_t lanes, int more);
+    void (*add_taps)(float *out, const float *const *taps, int32_t count, int32_t lanes, int more, float divisor);
 } sw_kernels;
 
 #endif

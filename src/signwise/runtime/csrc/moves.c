@@ -105,10 +105,20 @@ void sw_run_channels(const sw_step *s, const sw_call *call) {
     const int32_t *index = s->data;
     int32_t y0, y1;
     sw_begin_rows(call, out, &y0, &y1);
-    for (int64_t p = (int64_t)y0 * out->w; p < (int64_t)y1 * out->w; p++) {
-        const float *from = sw_real_pixel(call, x, p);
-        float *to = sw_real_pixel(call, out, p);
-        for (int32_t c = 0; c < out->c; c++) to[c] = index[c] < 0 ? 0 : from[index[c]];
+    for (int32_t y = y0; y < y1; y++) {
+        for (int32_t c = 0, n; c < out->c; c += n) {
+            const int32_t step = index[c] >= 0; /* neighbours that come from neighbours, or from nowhere, go together */
+            for (n = 1; c + n < out->c && index[c + n] == index[c] + step * n; n++);
+            for (int32_t column = 0; column < out->w; column++) {
+                const int64_t p = (int64_t)y * out->w + column;
+                float *to = sw_real_pixel(call, out, p) + c;
+                if (step) {
+                    memcpy(to, sw_real_pixel(call, x, p) + index[c], 4 * (size_t)n);
+                } else {
+                    memset(to, 0, 4 * (size_t)n);
+                }
+            }
+        }
     }
 }
 

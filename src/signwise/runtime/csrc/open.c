@@ -54,13 +54,20 @@ static int sw_check_values(const sw_model *model) {
     return SW_OK;
 }
 
+/* Whether value `index` is a residual over which the node, the last to read it, may write its real output. */
+static int sw_is_replaced(const sw_model *model, const sw_node *node, uint32_t index, uint32_t maker) {
+    return node->residual && sw_input_of(node, 1) == index && sw_input_of(node, 0) != index &&
+           sw_value_at(model, index).last == maker + 1;
+}
+
 /* A value, made by node `maker`, must not meet another one in its slot. */
-static int sw_check_slot(const sw_model *model, uint32_t index, uint32_t maker) {
+static int sw_check_slot(const sw_model *model, const sw_node *node, uint32_t index, uint32_t maker) {
     const sw_value made = sw_value_at(model, index);
     if (made.last <= maker) return SW_BAD_REFERENCE;
     for (uint32_t i = 0; i < index; i++) {
         const sw_value before = sw_value_at(model, i);
-        if (before.slot == made.slot && before.last > maker) return SW_BAD_SLOT;
+        if (before.slot != made.slot || before.last <= maker) continue;
+        if (made.kind != SW_REAL || !sw_is_replaced(model, node, i, maker)) return SW_BAD_SLOT;
     }
     return SW_OK;
 }
@@ -73,7 +80,7 @@ static int sw_check_nodes(sw_model *model) {
         int status = sw_next(&cursor, &node);
         if (!status) status = sw_check_node(model, &node, index);
         for (uint32_t i = 0; !status && i < node.output_count; i++) {
-            status = sw_check_slot(model, node.output + i, index);
+            status = sw_check_slot(model, &node, node.output + i, index);
         }
         if (status) return status;
     }

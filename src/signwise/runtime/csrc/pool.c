@@ -15,43 +15,64 @@ typedef struct {
     int32_t first;
 } sw_band;
 
-/* One row of a pool, in reading order of the taps, into `out`. */
-static void sw_pool_row(const sw_step *s, const sw_call *call, int32_t y, sw_band band, float *out, float *space) {
-    const sw_geometry *g = &s->as.window;
-    const sw_kernels *k = call->net->kernels;
-    const int32_t lanes = sw_lanes(g->in_c), top = y * g->stride_h - g->pad_top, largest = s->op == SW_MAX_POOL;
-    const float start = largest ? -__builtin_inff() : 0.0f;
-    int32_t from, to;
-    for (int64_t i = 0; i < (int64_t)g->out_w * lanes; i++) out[i] = start;
-    sw_taps_inside(top, g->dilation_h, g->kernel_h, g->in_h, &from, &to);
-    for (int32_t i = from; i < to; i++) {
-        const int32_t at = top + i * g->dilation_h;
-        const float *row = band.rows ? band.rows + (int64_t)(at - band.first) * g->in_w * lanes
-                                     : sw_row_of(call, sw_place_in(s, call, 0), at, space);
-        for (int32_t x = 0; x < g->out_w; x++) {
-            const int32_t left = x * g->stride_w - g->pad_left;
-            int32_t j, end;
-            sw_taps_inside(left, g->dilation_w, g->kernel_w, g->in_w, &j, &end);
-            while (j < end) {
-                const float *taps[16];
-                int32_t n = 0;
-                for (; n < 16 && j < end; n++, j++) taps[n] = row + (int64_t)(left + j * g->dilation_w) * lanes;
-                (largest ? k->max_taps : k->add_taps)(out + (int64_t)x * lanes, taps, n, lanes);
-            }
-        }
+enum { SW_POOL_TAPS = 16 }; /* taken at once */
+
+static void sw_pool_taps(const sw_step *s, const sw_kernels *k, float *out, const float *const *taps, int32_t count,
+                         int more, float divisor) {
+    const int32_t lanes = sw_lanes(s->as.window.in_c);
+    if (s->op == SW_MAX_POOL) {
+        k->max_taps(out, taps, count, lanes, more);
+    } else {
+        k->add_taps(out, taps, count, lanes, more, divisor);
     }
 }
 
-static void sw_divide_row(const sw_step *s, int32_t y, float *out) {
+/* Row y of a pool, as far as the rows i0 <= i < i1 of its windows go, in reading order of the taps. */
+static void sw_pool_rows(const sw_step *s, const sw_kernels *k, int32_t y, sw_band band, int32_t i0, int32_t i1,
+                         float *out) {
     const sw_geometry *g = &s->as.window;
-    const int32_t lanes = sw_lanes(g->in_c);
-    int32_t top, bottom, left, right;
-    sw_taps_inside(y * g->stride_h - g->pad_top, g->dilation_h, g->kernel_h, g->in_h, &top, &bottom);
+    const int32_t lanes = sw_lanes(g->in_c), top = y * g->stride_h - g->pad_top;
+    int32_t from, to, first, end;
+    sw_taps_inside(top, g->dilation_h, g->kernel_h, g->in_h, &from, &to);
     for (int32_t x = 0; x < g->out_w; x++, out += lanes) {
-        sw_taps_inside(x * g->stride_w - g->pad_left, g->dilation_w, g->kernel_w, g->in_w, &left, &right);
-        const float divisor = s->divisor ? (float)s->divisor : (float)(bottom - top) * (float)(right - left);
-        for (int32_t c = 0; c < lanes; c++) out[c] /= divisor;
+        const int32_t left = x * g->stride_w - g->pad_left;
+        const float *taps[SW_POOL_TAPS];
+        int32_t n = 0, more = i0 > from;
+        sw_taps_inside(left, g->dilation_w, g->kernel_w, g->in_w, &first, &end);
+        for (int32_t i = i0; i < i1; i++) {
+            const int64_t row = (int64_t)(top + i * g->dilation_h - band.first) * g->in_w;
+            for (int32_t j = first; j < end; j++) {
+                if (n == SW_POOL_TAPS) {
+                    sw_pool_taps(s, k, out, taps, n, more, 1);
+                    more = 1;
+                    n = 0;
+                }
+                taps[n++] = band.rows + (row + left + j * g->dilation_w) * lanes;
+            }
+        }
+        const float inside = (float)(to - from) * (float)(end - first);
+        sw_pool_taps(s, k, out, taps, n, more, i1 < to ? 1 : s->divisor ? (float)s->divisor : inside);
     }
+}
+
+/* Row y of a pool. Without a band the input is where the session has it; signs become floats in `space`, row by row. */
+static void sw_pool_row(const sw_step *s, const sw_call *call, int32_t y, sw_band band, float *out, float *space) {
+    const sw_geometry *g = &s->as.window;
+    const sw_place *x = sw_place_in(s, call, 0);
+    const int32_t top = y * g->stride_h - g->pad_top;
+    int32_t from, to;
+    sw_taps_inside(top, g->dilation_h, g->kernel_h, g->in_h, &from, &to);
+    if (x->kind == SW_REAL) {
+        if (!band.rows) band.rows = sw_reals(call, x);
+        sw_pool_rows(s, call->net->kernels, y, band, from, to, out);
+        return;
+    }
+    int32_t i = from;
+    do {
+        const int32_t at = top + i * g->dilation_h;
+        if (i < to) band = (sw_band){sw_row_of(call, x, at, space), at};
+        sw_pool_rows(s, call->net->kernels, y, band, i, i < to ? i + 1 : to, out);
+    } while (++i < to);
 }
 
 /* The largest of signs is +1, bit 0, if one of them is: an AND of bits. */
@@ -85,7 +106,6 @@ static void sw_pool_out(const sw_step *s, const sw_call *call, int32_t y, sw_ban
     const int64_t row = (int64_t)g->out_w * sw_lanes(g->in_c);
     float *scratch = (float *)(void *)call->scratch, *out = s->plain ? e.real + (int64_t)y * row : scratch;
     sw_pool_row(s, call, y, band, out, scratch + ((row + 15) & ~15));
-    if (s->op == SW_AVG_POOL) sw_divide_row(s, y, out);
     if (!s->plain) call->net->kernels->epilogue(&e, out, g->in_c, (int64_t)y * g->out_w, g->out_w);
 }
 
@@ -103,10 +123,13 @@ void sw_run_pool(const sw_step *s, const sw_call *call) {
 
 /* --- a convolution and the pool behind it ------------------------------------------------------------------------- */
 
-/* Rows of the convolution that so many rows of the pool need. */
-static int32_t sw_pooled_rows(const sw_geometry *pool, int32_t rows) {
-    const int64_t needed = (int64_t)(rows - 1) * pool->stride_h + (int64_t)(pool->kernel_h - 1) * pool->dilation_h + 1;
-    return needed < pool->in_h ? (int32_t)needed : pool->in_h;
+static int32_t sw_within(int64_t number, int32_t least, int32_t most) {
+    return number < least ? least : number > most ? most : (int32_t)number;
+}
+
+/* Rows of the convolution that so many rows of the pool cover, those outside included. */
+static int64_t sw_covered_rows(const sw_geometry *pool, int32_t rows) {
+    return (int64_t)(rows - 1) * pool->stride_h + (int64_t)(pool->kernel_h - 1) * pool->dilation_h + 1;
 }
 
 /* Some rows of a convolution, as one with another padding. */
@@ -120,7 +143,7 @@ static sw_conv sw_rows_of(const sw_conv *conv, int32_t first, int32_t rows) {
 static uint64_t sw_conv_row_bytes(const sw_geometry *g) { return 4 * (uint64_t)g->out_w * (uint64_t)sw_lanes(g->out_c); }
 
 uint64_t sw_conv_pool_scratch(const sw_kernels *k, sw_step *conv, const sw_step *pool) {
-    const int32_t most = sw_pooled_rows(&pool->as.window, SW_POOL_ROWS);
+    const int32_t most = sw_within(sw_covered_rows(&pool->as.window, SW_POOL_ROWS), 0, pool->as.window.in_h);
     uint64_t scratch = 4 * (uint64_t)pool->as.window.out_w * (uint64_t)sw_lanes(pool->as.window.in_c);
     for (int32_t rows = 1; rows <= most; rows++) {
         sw_conv part = sw_rows_of(&conv->as.conv, 0, rows);
@@ -130,10 +153,6 @@ uint64_t sw_conv_pool_scratch(const sw_kernels *k, sw_step *conv, const sw_step 
     }
     conv->rows_at = sw_align(scratch);
     return conv->rows_at + (uint64_t)most * sw_conv_row_bytes(&conv->as.conv.geometry) + 64;
-}
-
-static int32_t sw_within(int32_t number, int32_t least, int32_t most) {
-    return number < least ? least : number > most ? most : number;
 }
 
 void sw_run_conv_pool(const sw_step *s, const sw_call *call) {
@@ -146,7 +165,7 @@ void sw_run_conv_pool(const sw_step *s, const sw_call *call) {
     for (int32_t y = y0; y < y1; y += SW_POOL_ROWS) {
         const int32_t next = y1 - y < SW_POOL_ROWS ? y1 : y + SW_POOL_ROWS, top = y * g->stride_h - g->pad_top;
         const int32_t from = sw_within(top, 0, g->in_h);
-        const int32_t to = sw_within(top + sw_pooled_rows(g, next - y), from, g->in_h);
+        const int32_t to = sw_within(top + sw_covered_rows(g, next - y), from, g->in_h);
         const int32_t kept = end > from ? end - from : 0;
         for (int32_t i = 0; i < kept && from > first; i++) {
             memcpy(rows + (uint64_t)i * pitch, rows + (uint64_t)(from - first + i) * pitch, pitch);

@@ -1,6 +1,7 @@
 /* The kernels in portable C: what every machine runs, and what the other targets are compared with.
  * Weights are used as the file has them. */
 #include "bits.h"
+#include "interleave.h"
 #include "kernels.h"
 
 /* --- the epilogue of one pixel and up to 64 channels, c0 a multiple of 64 ----------------------------------------- */
@@ -235,16 +236,20 @@ static void sw_scalar_transpose(const float *from, int64_t from_pitch, float *to
     }
 }
 
-static void sw_scalar_max_taps(float *out, const float *const *taps, int32_t count, int32_t lanes) {
+static void sw_scalar_max_taps(float *out, const float *const *taps, int32_t count, int32_t lanes, int more) {
+    for (int32_t c = 0; c < lanes && !more; c++) out[c] = -__builtin_inff();
     for (int32_t i = 0; i < count; i++) {
         for (int32_t c = 0; c < lanes; c++) out[c] = taps[i][c] > out[c] ? taps[i][c] : out[c];
     }
 }
 
-static void sw_scalar_add_taps(float *out, const float *const *taps, int32_t count, int32_t lanes) {
+static void sw_scalar_add_taps(float *out, const float *const *taps, int32_t count, int32_t lanes, int more,
+                               float divisor) {
+    for (int32_t c = 0; c < lanes && !more; c++) out[c] = 0;
     for (int32_t i = 0; i < count; i++) {
         for (int32_t c = 0; c < lanes; c++) out[c] += taps[i][c];
     }
+    for (int32_t c = 0; c < lanes; c++) out[c] /= divisor;
 }
 
 static size_t sw_scalar_none(const sw_geometry *g) {
@@ -265,6 +270,7 @@ const sw_kernels sw_scalar = {
     .byte_conv = sw_scalar_byte_conv,
     .epilogue = sw_scalar_epilogue,
     .transpose = sw_scalar_transpose,
+    .interleave = sw_interleave,
     .max_taps = sw_scalar_max_taps,
     .add_taps = sw_scalar_add_taps,
 };

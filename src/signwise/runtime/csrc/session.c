@@ -38,9 +38,13 @@ static void sw_read_bytes(const sw_session *s, const sw_call *call, int64_t imag
         memcpy(to + first * channels, s->bytes + at + first * channels, (size_t)((end - first) * channels));
         return;
     }
+    if (s->bytes) {
+        const uint8_t *from = s->bytes + at + first;
+        call->net->kernels->interleave(from, plane, to + first * channels, place->c, end - first);
+        return;
+    }
     for (int64_t c = 0; c < channels; c++) {
-        for (int64_t p = first; p < end && s->bytes; p++) to[p * channels + c] = s->bytes[at + c * plane + p];
-        for (int64_t p = first; p < end && !s->bytes; p++) {
+        for (int64_t p = first; p < end; p++) {
             to[p * channels + c] = sw_to_byte(s->input[at + c * plane + p]);
         }
     }

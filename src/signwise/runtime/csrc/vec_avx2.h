@@ -63,6 +63,7 @@ SW_INLINE void sw_storef(float *p, sw_vf v) { _mm256_storeu_ps(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm256_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm256_mul_ps(a, b); }
+SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return _mm256_div_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return _mm256_fmadd_ps(a, b, c); }
 /* In every four lanes: a0 b0 a1 b1, and a2 b2 a3 b3. */
 SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return _mm256_unpacklo_ps(a, b); }

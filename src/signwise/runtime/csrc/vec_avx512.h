@@ -59,6 +59,7 @@ SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) {
 }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm512_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm512_mul_ps(a, b); }
+SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return _mm512_div_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return _mm512_fmadd_ps(a, b, c); }
 SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return _mm512_unpacklo_ps(a, b); }
 SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return _mm512_unpackhi_ps(a, b); }

@@ -61,6 +61,7 @@ SW_INLINE void sw_storef(float *p, sw_vf v) { vst1q_f32(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return vaddq_f32(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return vmulq_f32(a, b); }
+SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return vdivq_f32(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return vfmaq_f32(c, a, b); }
 SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return vzip1q_f32(a, b); }
 SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return vzip2q_f32(a, b); }

@@ -54,6 +54,7 @@ SW_INLINE void sw_storef(float *p, sw_vf v) { _mm_storeu_ps(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm_mul_ps(a, b); }
+SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return _mm_div_ps(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return sw_addf(sw_mulf(a, b), c); }
 SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return _mm_unpacklo_ps(a, b); }
 SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return _mm_unpackhi_ps(a, b); }

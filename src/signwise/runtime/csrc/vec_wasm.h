@@ -53,6 +53,7 @@ SW_INLINE void sw_storef(float *p, sw_vf v) { wasm_v128_store(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return wasm_f32x4_add(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return wasm_f32x4_mul(a, b); }
+SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return wasm_f32x4_div(a, b); }
 SW_INLINE sw_vf sw_fma(sw_vf a, sw_vf b, sw_vf c) { return sw_addf(sw_mulf(a, b), c); }
 SW_INLINE sw_vf sw_zip_low(sw_vf a, sw_vf b) { return wasm_i32x4_shuffle(a, b, 0, 4, 1, 5); }
 SW_INLINE sw_vf sw_zip_high(sw_vf a, sw_vf b) { return wasm_i32x4_shuffle(a, b, 2, 6, 3, 7); }

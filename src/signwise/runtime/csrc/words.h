@@ -146,13 +146,8 @@ static void sw_words_bconv(const sw_bconv *layer, const sw_epilogue *shared, con
     const sw_epilogue e = *shared;
     sw_word_memory m = {0};
     sw_carve_words(g, &l, scratch, &m);
-    for (int32_t r = 0; r < l.runs; r++) {
-        const int32_t tap = r * (g->kernel_h * g->kernel_w / l.runs);
-        m.offset[r] = tap / g->kernel_w * g->dilation_h * l.pitch + tap % g->kernel_w * g->dilation_w * l.pixel;
-    }
-    for (int32_t y = 0, p = 0; y < l.rows; y++) {
-        for (int32_t px = 0; px < g->out_w; px++) m.pixel[p++] = y * g->stride_h * l.pitch + px * g->stride_w * l.pixel;
-    }
+    sw_run_starts(g, l.runs, l.pitch, l.pixel, m.offset);
+    sw_window_starts(g, l.rows, l.pitch, l.pixel, m.pixel);
     for (int32_t y0 = block.y0; y0 < block.y1; y0 += l.rows) {
         const int32_t rows = block.y1 - y0 < l.rows ? block.y1 - y0 : l.rows;
         int32_t i = y0 > block.y0 ? sw_keep_rows(g, l.rows, m.lines, (size_t)l.pitch * 4) : 0;
