@@ -38,7 +38,7 @@ def test_recipe_published_figure_failures_and_costs() -> None:
         "| c/r20 | irnet | 86.5 % top-1, best test epoch | 50.00 ± 10.00 | 40.00, 60.00 | 61.00 | 7 | 2.0 |  |"
         " 40,152 | 92.5 |",
         "| c/r18 | irnet + contrastive_mi |  | 50.00 ± 10.00 | 40.00, 60.00 | 61.00 | 7 | 2.0 |  | - | - |",
-        "| c/r18 | bnn |  | - | - | - | 7 | - | SW303: bad; SW303: worse | - | - |",
+        "| c/r18 | bnn |  | - | - | - | 7 |  | SW303: bad; SW303: worse | - | - |",
     ]
 
 

@@ -86,7 +86,7 @@ def columns(data: Mapping[str, Any]) -> list[list[str]]:
         "each seed": [", ".join(map(percent, row["accuracies"])) or "-" for row in rows],
         "best epoch": [percent(row["best_mean"]) for row in rows],
         "epochs": [str(row["epochs"]) for row in rows],
-        "seconds a run": ["-" if row["seconds"] is None else f"{row['seconds']:.1f}" for row in rows],
+        "seconds a run": ["" if row["seconds"] is None else f"{row['seconds']:.1f}" for row in rows],
         "failed": ["; ".join(row["failed"]) for row in rows],
     }
     if deployed:

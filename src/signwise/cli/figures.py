@@ -49,8 +49,8 @@ def save_tradeoff(rows: "Sequence[Row]", timed: "Mapping[str, Timed]", path: Pat
     for place, (row, one) in enumerate(sorted(done, key=lambda pair: pair[0].mean or 0)):
         at, color = (1e3 * one.median_ms, 100 * (row.mean or 0)), f"C{place % 10}"
         axis.scatter(*at, s=4e-3 * one.path.stat().st_size, color=color, alpha=0.4, linewidths=0)
-        axis.errorbar(*at, yerr=100 * (row.std or 0), fmt="o", ms=3, capsize=3, color=color)
-        side: dict[str, Any] = {"xytext": (9, -3), "ha": "left"} if place % 2 else {"xytext": (-9, -3), "ha": "right"}
+        axis.errorbar(*at, yerr=100 * (row.std or 0), fmt="o", ms=3, capsize=2, elinewidth=0.8, color=color, alpha=0.7)
+        side: dict[str, Any] = {"xytext": (11, -3), "ha": "left"} if place % 2 else {"xytext": (-11, -3), "ha": "right"}
         axis.annotate(row.label, at, textcoords="offset points", fontsize=8, color=color, **side)
     axis.margins(0.25, 0.08)
     axis.set(

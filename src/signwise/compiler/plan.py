@@ -89,7 +89,7 @@ def _last_uses(graph: Graph) -> Iterator[int]:
 
 def _constant(node: Node, role: str, array: np.ndarray) -> tuple[bytes, bytes]:
     """Its row in the table, and its bytes."""
-    if role == "value":
+    if node.op == "constant":
         array = shrink(array)
     sizes = (*array.shape, *[1] * (4 - array.ndim))
     coded = encode(array) if role == "weight" and node.op == "bconv" else None

@@ -107,7 +107,7 @@ class _Reader:
         words = {key: self.take(count) for key, count in ATTRIBUTES.get(name, {}).items()}
         consts = dict([self.constant(name) for _ in range(constant_count)])
         outputs = tuple([self.value() for _ in range(output_count)])
-        if "value" in consts:
+        if name == "constant":
             consts["value"] = spread(consts["value"], outputs[0].type.shape)
         return Node(name, inputs, outputs, from_words(name, words, outputs[0].type.shape), consts, source)
 
