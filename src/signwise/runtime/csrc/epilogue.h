@@ -52,7 +52,8 @@ SW_INLINE void sw_epilogue_steps(const sw_epilogue *e, const sw_accumulators *a,
     if (e->residual) {
         for (int p = 0; p < n; p++) {
             const float *from = e->residual + s.at + p * s.lanes;
-            for (int k = 0; k < m; k++) v[p][k] = sw_addf(v[p][k], sw_loadf(from + k * SW_FLOATS));
+            if (m == 1) v[p][0] = sw_addf(v[p][0], sw_loadf_some(from, s.left)); /* the next may be another thread's */
+            for (int k = 0; k < m && m > 1; k++) v[p][k] = sw_addf(v[p][k], sw_loadf(from + k * SW_FLOATS));
         }
     }
     if (e->activation == SW_ACT_CLAMP) {

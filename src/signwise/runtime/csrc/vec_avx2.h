@@ -61,6 +61,7 @@ SW_INLINE sw_vf sw_loadf(const float *p) { return _mm256_loadu_ps(p); }
 SW_INLINE void sw_storef(float *p, sw_vf v) { _mm256_storeu_ps(p, v); }
 /* The first `lanes`, a multiple of 8, which is less than SW_FLOATS for wider vectors only. */
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
+SW_INLINE sw_vf sw_loadf_some(const float *p, int32_t lanes) { return (void)lanes, sw_loadf(p); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm256_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm256_mul_ps(a, b); }
 SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return _mm256_div_ps(a, b); }

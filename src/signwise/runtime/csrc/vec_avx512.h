@@ -54,6 +54,9 @@ SW_INLINE sw_vf sw_zerof(void) { return _mm512_setzero_ps(); }
 SW_INLINE sw_vf sw_setf(float x) { return _mm512_set1_ps(x); }
 SW_INLINE sw_vf sw_loadf(const float *p) { return _mm512_loadu_ps(p); }
 SW_INLINE void sw_storef(float *p, sw_vf v) { _mm512_storeu_ps(p, v); }
+SW_INLINE sw_vf sw_loadf_some(const float *p, int32_t lanes) {
+    return _mm512_maskz_loadu_ps(lanes < SW_FLOATS ? 0xFF : 0xFFFF, p);
+}
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) {
     _mm512_mask_storeu_ps(p, lanes < SW_FLOATS ? 0xFF : 0xFFFF, v);
 }

@@ -59,6 +59,7 @@ SW_INLINE sw_vf sw_setf(float x) { return vdupq_n_f32(x); }
 SW_INLINE sw_vf sw_loadf(const float *p) { return vld1q_f32(p); }
 SW_INLINE void sw_storef(float *p, sw_vf v) { vst1q_f32(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
+SW_INLINE sw_vf sw_loadf_some(const float *p, int32_t lanes) { return (void)lanes, sw_loadf(p); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return vaddq_f32(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return vmulq_f32(a, b); }
 SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return vdivq_f32(a, b); }

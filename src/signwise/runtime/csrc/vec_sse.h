@@ -52,6 +52,7 @@ SW_INLINE sw_vf sw_setf(float x) { return _mm_set1_ps(x); }
 SW_INLINE sw_vf sw_loadf(const float *p) { return _mm_loadu_ps(p); }
 SW_INLINE void sw_storef(float *p, sw_vf v) { _mm_storeu_ps(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
+SW_INLINE sw_vf sw_loadf_some(const float *p, int32_t lanes) { return (void)lanes, sw_loadf(p); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return _mm_add_ps(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return _mm_mul_ps(a, b); }
 SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return _mm_div_ps(a, b); }

@@ -51,6 +51,7 @@ SW_INLINE sw_vf sw_setf(float x) { return wasm_f32x4_splat(x); }
 SW_INLINE sw_vf sw_loadf(const float *p) { return wasm_v128_load(p); }
 SW_INLINE void sw_storef(float *p, sw_vf v) { wasm_v128_store(p, v); }
 SW_INLINE void sw_storef_some(float *p, sw_vf v, int32_t lanes) { (void)lanes, sw_storef(p, v); }
+SW_INLINE sw_vf sw_loadf_some(const float *p, int32_t lanes) { return (void)lanes, sw_loadf(p); }
 SW_INLINE sw_vf sw_addf(sw_vf a, sw_vf b) { return wasm_f32x4_add(a, b); }
 SW_INLINE sw_vf sw_mulf(sw_vf a, sw_vf b) { return wasm_f32x4_mul(a, b); }
 SW_INLINE sw_vf sw_divf(sw_vf a, sw_vf b) { return wasm_f32x4_div(a, b); }
