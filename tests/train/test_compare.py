@@ -9,7 +9,7 @@ import pytest
 from signwise.core.errors import ConfigError, TrainingError, UnknownName
 from signwise.methods import list_methods
 from signwise.train import Recipe, Result, compare
-from signwise.train.compare import Cell, Outcome, aggregate, cells, curve
+from signwise.train.compare import Cell, Outcome, aggregate, cells, curve, taught
 
 
 def result(folder: Path, *accuracies: float, seconds: float = 2.0) -> Result:
@@ -53,6 +53,24 @@ def test_own_is_what_the_paper_adds_to_the_loss_and_all_is_every_method() -> Non
     assert made["rbonn-reconstruction-s0"] == {"reconstruction": {"weight": 0.5}}
     (both,) = cells(recipe, ["rbonn"], ["own+contrastive_mi"], [0])
     assert list(both.recipe.objectives) == ["reconstruction", "contrastive_mi"]
+
+
+def test_the_first_float_twin_teaches_who_comes_behind_it_and_wants_a_teacher() -> None:
+    recipe = Recipe(objectives={"distillation": {"temperature": 4.0}})
+    made = taught(cells(recipe, ["lcr", "float", "bnn"], ["own", "distillation"], [3, 5]), Path("out"))
+    chosen = {
+        cell.name: {name: given.get("teacher") for name, given in cell.recipe.objectives.items()} for cell in made
+    }
+    twin = str(Path("out/float-none-s3"))
+    assert chosen["lcr-lipschitz_retention-s3"] == {"lipschitz_retention": None}
+    assert chosen["lcr-lipschitz_retention-s5"] == {"lipschitz_retention": twin}
+    assert chosen["bnn-none-s3"] == chosen["float-none-s5"] == {}
+    assert chosen["bnn-distillation-s3"] == {"distillation": twin}
+    assert made[-1].recipe.objectives["distillation"] == {"teacher": twin, "temperature": 4.0}
+    own = recipe.replace(objectives={"distillation": {"teacher": "mine"}})
+    assert (
+        taught(cells(own, ["float", "bnn"], ["distillation"], [0]), Path("out"))[-1].recipe.objectives == own.objectives
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ EXAMPLES = (
 )
 ABOUT = f"""Train every method with every objective and seed at the budget of one recipe, and tabulate them.
 An objective has the options that the recipe, or --objectives.NAME.OPTION VALUE, gives it; `a+b` is two at once, `own`
-those that a method's paper adds to the loss, mostly none.
+those that a method's paper adds to the loss, mostly none. Where a teacher is wanted and none is named, the float twin
+teaches, if `float` stands before.
 Each run has its own folder in --out; the same command continues what is unfinished and reads what is done.
 {RECIPE_KEYS}"""
 
@@ -38,4 +39,5 @@ def run(arguments: list[str]) -> int:
     objectives = options.objectives or ["+".join(recipe.objectives) or compare.NONE]
     cells = compare.cells(recipe, options.methods or [recipe.method], objectives, options.seeds)
     out = Path(options.out or f"runs/compare-{options.recipe.removesuffix('.yaml').replace('/', '_')}")
+    cells = compare.taught(cells, out)
     return carry_out(cells, out, options, {"recipe": recipe.to_dict()})

@@ -3,7 +3,8 @@
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ class Cell:
         """The same in words."""
         return _label(*self.kind)
 
+    def taught(self, teacher: str) -> "Cell":
+        """The cell with the run in folder ``teacher`` for every objective that wants one and names none."""
+        objectives = {
+            name: {"teacher": teacher} | given if "teacher" in signature(OBJECTIVES[name]).parameters else given
+            for name, given in self.recipe.objectives.items()
+        }
+        return replace(self, recipe=self.recipe.replace(objectives=objectives))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -90,6 +99,12 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         return {"label": self.label, "n": self.n} | vars(self)
+
+
+def taught(cells: Sequence[Cell], out: Path) -> tuple[Cell, ...]:
+    """The cells, to be kept in ``out``, with the first float twin as the teacher of those behind it that want one."""
+    twin = next((place for place, cell in enumerate(cells) if cell.method == FLOAT), len(cells))
+    return tuple(cell.taught(str(out / cells[twin].name)) if place > twin else cell for place, cell in enumerate(cells))
 
 
 def _label(group: str, method: str, objective: str) -> str:

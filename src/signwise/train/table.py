@@ -1,6 +1,5 @@
 """Tables of results as data: entries that name recipes, expanded into the cells that fill the table."""
 
-import inspect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,6 @@ from typing import Any
 import yaml
 
 from signwise.core.errors import ConfigError
-from signwise.objectives import OBJECTIVES
 from signwise.train.compare import FLOAT, NONE, Cell, cells
 from signwise.train.recipe import from_dict, load_recipe, load_yaml, override_recipe, shipped
 
@@ -66,7 +64,7 @@ def table_cells(
         if seeds and entry.recipe not in teachers:
             entry = replace(entry, seeds=tuple(seeds))
         teacher = entry.teacher and _folder(entry.teacher, made, out)
-        made += [_taught(cell, teacher) if teacher else cell for cell in _cells(entry, overrides)]
+        made += [cell.taught(teacher) if teacher else cell for cell in _cells(entry, overrides)]
     return tuple(sorted(made, key=lambda cell: cell.seed))
 
 
@@ -95,11 +93,3 @@ def _folder(recipe: str, made: Sequence[Cell], out: Path) -> str:
         if cell.group == recipe:
             return str(out / cell.name)
     raise ConfigError(f"table: no entry before its students trains the teacher {recipe!r}; put one there")
-
-
-def _taught(cell: Cell, teacher: str) -> Cell:
-    objectives = {
-        name: {"teacher": teacher} | options if "teacher" in inspect.signature(OBJECTIVES[name]).parameters else options
-        for name, options in cell.recipe.objectives.items()
-    }
-    return replace(cell, recipe=cell.recipe.replace(objectives=objectives))
