@@ -44,6 +44,12 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
+def check_the_same(folder):
+    """The runs "whole" and "cut" in a folder ended in the same weights and told the same metrics."""
+    assert same(weights(folder / "whole"), weights(folder / "cut"))
+    assert rows_of(folder / "whole") == rows_of(folder / "cut")
+
+
 def stop_after(epoch):
     def on_epoch(row):
         if row["epoch"] == epoch:
@@ -67,8 +73,7 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path, recipe, method, objectiv
         fit(recipe, tmp_path / "cut", on_epoch=stop_after(2))
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
     assert all(tensor.any() for name, tensor in weights(tmp_path / "cut").items() if name.endswith(".correction"))
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+    check_the_same(tmp_path)
     assert [row["epoch"] for row in rows_of(tmp_path / "cut")] == [0, 1, 2, 3]
 
 
@@ -106,8 +111,7 @@ def test_run_resumed_in_mid_epoch_equals_uninterrupted_run(tmp_path, recipe, sto
             fit(recipe, tmp_path / "cut", on_epoch=lambda row: None, checkpoint_minutes=0)
     stop_at(2, 1)  # behind the checkpoint: if it is reached, the epoch was begun again
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+    check_the_same(tmp_path)
 
 
 @pytest.mark.slow
@@ -122,8 +126,7 @@ def test_every_method_resumes_in_mid_epoch(tmp_path, recipe, stop_at, method):
             fit(recipe, tmp_path / "cut", on_epoch=lambda row: None, checkpoint_minutes=0)
     stop_at(1, 2)
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+    check_the_same(tmp_path)
 
 
 def test_mid_epoch_with_a_set_on_disk_decoded_by_a_worker(tmp_path, recipe, stop_at, monkeypatch):
@@ -141,8 +144,7 @@ def test_mid_epoch_with_a_set_on_disk_decoded_by_a_worker(tmp_path, recipe, stop
         fit(recipe, tmp_path / "cut", on_epoch=lambda row: None, checkpoint_minutes=0)
     stop_at(0, 1)
     fit(recipe, tmp_path / "cut", on_epoch=lambda row: None)
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+    check_the_same(tmp_path)
 
 
 def test_no_checkpoint_in_mid_epoch_before_it_is_due(tmp_path, recipe, stop_at):
@@ -200,8 +202,7 @@ def test_sigkill_at_any_moment(tmp_path, recipe, minutes):
         process.wait()
     fit(load_recipe(str(path)), tmp_path / "cut", on_epoch=lambda row: None)
     assert kills
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
+    check_the_same(tmp_path)
 
 
 def test_finished_run_is_returned_without_training(tmp_path, recipe):

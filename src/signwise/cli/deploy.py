@@ -42,7 +42,7 @@ def deploy(findings: Findings) -> Deployed | None:
     if folder is None:
         return None
     compiled = compile_folder(str(folder), findings.out / "digits.swn")
-    twin = float_folder and float_contender(float_folder, findings.out)
+    twin = float_folder and float_contender("float", float_folder, findings.out)
     binary, *others = take_turns([binary_contender("irnet", compiled), *([twin] if twin else [])], SECONDS)
     return Deployed(compiled, binary, others[0] if others else None, _page(compiled, findings.out / "demo.html"))
 

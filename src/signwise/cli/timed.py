@@ -56,24 +56,24 @@ def binary_contender(label: str, compiled: Compiled) -> Contender:
     return Contender(label, compiled.path, f"signwise, target {session.target}", lambda: session(image))
 
 
-def float_contender(folder: Path, out: Path) -> Contender | None:
+def float_contender(label: str, folder: Path, out: Path) -> Contender | None:
     """A run's float network as standard ONNX in ONNX Runtime, or None with a word on what is missing."""
     from signwise.export.onnx import export_onnx
 
     program = compile_folder(str(folder), out / "float.swn", samples=0).program
     try:
         path = export_onnx(program.graph, out / "float.onnx")
-        return _onnxruntime(path, (1, *program.session().input_shape))
+        return _onnxruntime(label, path, (1, *program.session().input_shape))
     except (ImportError, TargetError) as error:
         note(f"the float twin is not timed ({error}): pip install onnx onnxruntime")
         return None
 
 
-def _onnxruntime(path: Path, shape: tuple[int, ...]) -> Contender:
+def _onnxruntime(label: str, path: Path, shape: tuple[int, ...]) -> Contender:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: np.zeros(shape, np.float32)}
-    return Contender("float", path, f"ONNX Runtime {onnxruntime.__version__}", lambda: session.run(None, feed))
+    return Contender(label, path, f"ONNX Runtime {onnxruntime.__version__}", lambda: session.run(None, feed))

@@ -1,7 +1,6 @@
 """What compare's networks cost where they run: each row's first network compiled, verified and timed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,7 @@ def deploy_rows(outcomes: "Sequence[Outcome]") -> dict[str, Timed]:
 def _contender(cell: "Cell", folder: Path) -> Contender | None:
     label = cell.label
     if not cell.recipe.binary:
-        twin = float_contender(folder, folder.parent)
-        return twin and replace(twin, label=label)
+        return float_contender(label, folder, folder.parent)
     try:
         compiled = compile_folder(str(folder))
     except SignwiseError as error:

@@ -41,12 +41,17 @@ def build_model(recipe: Recipe, source: DataSource) -> nn.Module:
     return model
 
 
+def objective_options(name: str) -> list[str]:
+    """The options that an objective takes; one that wants a teacher has ``teacher``."""
+    return list(inspect.signature(OBJECTIVES[name]).parameters)
+
+
 def build_objectives(recipe: Recipe) -> dict[str, Objective]:
     """The objectives a recipe names; an option ``teacher`` that is a path is loaded as a saved model."""
     built = {}
     for name, options in recipe.objectives.items():
         make = OBJECTIVES[name]
-        known = list(inspect.signature(make).parameters)
+        known = objective_options(name)
         for option in options:
             if option not in known:
                 raise ConfigError(f"objective {name!r} has no option {option!r}; {suggestion(option, known)}")

@@ -4,7 +4,6 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from signwise.core.errors import ConfigError, RunFolderError, TrainingError
 from signwise.core.files import write_result
 from signwise.methods import METHODS
 from signwise.objectives import OBJECTIVES
+from signwise.train.build import objective_options
 from signwise.train.folder import VERSIONS
 from signwise.train.recipe import Recipe
 from signwise.train.run import Result, fit
@@ -53,7 +53,7 @@ class Cell:
     def taught(self, teacher: str) -> "Cell":
         """The cell with the run in folder ``teacher`` for every objective that wants one and names none."""
         objectives = {
-            name: {"teacher": teacher} | given if "teacher" in signature(OBJECTIVES[name]).parameters else given
+            name: {"teacher": teacher} | given if "teacher" in objective_options(name) else given
             for name, given in self.recipe.objectives.items()
         }
         return replace(self, recipe=self.recipe.replace(objectives=objectives))
