@@ -59,6 +59,10 @@ def test_only_the_recipe_itself_has_its_published_figure() -> None:
     )
     made = table_cells(entries, OUT)
     assert [bool(cell.published) for cell in made] == [True, False, False, False, False, False]
+    assert [cell.varied for cell in made[-2:]] == [{}, {"epochs": 4}]
+    for override, stays in (("--epochs=2", False), ("--data.train_samples=256", False), ("--data.path=here", True)):
+        (cell,) = table_cells(entries[:1], OUT, [override, "--method_options={}"], seeds=[1])[:1]
+        assert bool(cell.published) is stays
 
 
 def test_options_variations_and_overrides_reach_the_recipe() -> None:

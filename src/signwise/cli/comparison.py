@@ -31,12 +31,13 @@ def carry_out(cells: "Sequence[Cell]", out: Path, options: argparse.Namespace, a
     outcomes = run_cells(cells, out, machine(options))
     if not is_main_process():
         return 0  # the main process tells of failures; an exit code from here would end it
-    from signwise.cli.figures import save_accuracies, save_tradeoff
+    from signwise.cli.figures import save_accuracies, save_sweeps, save_tradeoff
     from signwise.train import compare
 
     data = compare.to_dict(outcomes, **about)
     rows = compare.aggregate(outcomes)
     save_accuracies(rows, out / "compare.png")
+    save_sweeps(rows, out / "sweeps.png")
     if options.deploy:
         from signwise.cli.tradeoff import deploy_rows
 
@@ -56,6 +57,7 @@ def carry_out(cells: "Sequence[Cell]", out: Path, options: argparse.Namespace, a
         for line in body:
             drawn.add_row(*line)
         show(drawn)
+        show(conditions(data))
         show(f"runs, compare.json and pictures are in {out}")
     return int(any(row.failed for row in rows))
 
@@ -103,5 +105,16 @@ def _figure(published: str) -> str:
 
 
 def markdown(data: Mapping[str, Any]) -> str:
-    """A comparison's plain data as a table of Markdown."""
-    return markdown_table(columns(data))
+    """A comparison's plain data as a table of Markdown, and below it what the runs depended on."""
+    return f"{markdown_table(columns(data))}\n\n{conditions(data)}".rstrip()
+
+
+def conditions(data: Mapping[str, Any]) -> str:
+    """Seeds, machine and versions of a comparison's runs, a line for each different machine or version."""
+    seeds = ", ".join(str(seed) for seed in sorted({seed for row in data["rows"] for seed in row["seeds"]}))
+    return "\n".join(f"Seeds {seeds}; {_conditions(**one)}." for one in data["versions"])
+
+
+def _conditions(processor: str, machine: str, threads: int, gpus: list[str], **versions: str) -> str:
+    where = ", ".join(gpus) or f"{processor} ({machine})"
+    return ", ".join([where, f"threads {threads}", *(f"{name} {version}" for name, version in versions.items())])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
@@ -36,6 +37,53 @@ def save_accuracies(rows: "Sequence[Row]", path: Path) -> None:
     axis.set_ylim(len(done) - 0.4, -0.6)
     axis.grid(axis="x", alpha=0.3)
     _save(figure, path)
+
+
+def save_sweeps(rows: "Sequence[Row]", path: Path) -> None:
+    """Draw a panel for each option that a table varies: accuracy over its values, beside the rows that vary nothing.
+
+    Curves and points: means with their spreads (sample std), and the runs; lines across: the others, with theirs.
+    Nothing is drawn where nothing varies. Errors: RunFolderError where it cannot be written.
+    """
+    done = [row for row in rows if row.mean is not None]
+    keys = list(dict.fromkeys(key for row in done for key in row.varied))
+    if not keys:
+        return
+    columns = min(len(keys), 3)
+    lines = -(-len(keys) // columns)
+    figure = Figure(figsize=(3.6 * columns, 0.6 + 2.6 * lines), layout="constrained")
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
+    for key, axis in zip(keys, panels, strict=False):
+        _draw_sweep(axis, key, [row for row in done if key in row.varied])
+        for place, row in enumerate(row for row in done if not row.varied):
+            mean, std, color = 100 * (row.mean or 0), 100 * (row.std or 0), f"C{place + 1}"
+            axis.axhline(mean, color=color, lw=1, ls="--", label=row.label)
+            axis.axhspan(mean - std, mean + std, color=color, alpha=0.12, lw=0)
+    for axis in list(panels):
+        axis.set_axis_off()
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=8)
+    figure.supylabel("accuracy in the last epoch, %", fontsize=9)
+    _save(figure, path)
+
+
+def _draw_sweep(axis: Axes, key: str, rows: "Sequence[Row]") -> None:
+    """One option's values and what became of them; numbers stand on a logarithmic axis, words side by side."""
+    values = [row.varied[key] for row in rows]
+    numeric = all(isinstance(value, int | float) and value > 0 and not isinstance(value, bool) for value in values)
+    at = values if numeric else range(len(values))
+    for x, row in zip(at, rows, strict=True):
+        axis.plot([x] * row.n, [100 * accuracy for accuracy in row.accuracies], ".", color="C0", alpha=0.35)
+    means, spreads = [100 * (row.mean or 0) for row in rows], [100 * (row.std or 0) for row in rows]
+    axis.errorbar(at, means, yerr=spreads, fmt="o-" if numeric else "o", ms=4, capsize=3, lw=1.2, color="C0")
+    if numeric:
+        axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    words = [" ".join(map(str, value)) if isinstance(value, list) else f"{value}" for value in values]
+    axis.set_xticks(list(at), words)
+    axis.margins(x=0.15)
+    axis.set_xlabel(key.rpartition(".")[2], fontsize=9)
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.3)
 
 
 def save_tradeoff(rows: "Sequence[Row]", timed: "Mapping[str, Timed]", path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ CellCall = Callable[["Outcome"], None]
 class Cell:
     """One run of a comparison; ``name`` is also its run folder's.
 
-    ``group`` parts the runs of different recipes in one table, ``published`` is what the recipe says of exactly this.
+    ``group`` parts the runs of different recipes in one table, ``varied`` is the recipe key that a table gives several
+    values, with this one; ``published`` is what the recipe says of exactly this.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Cell:
     seed: int
     recipe: Recipe
     group: str = ""
+    varied: dict[str, Any] = field(default_factory=dict)
     published: str = ""
 
     @property
@@ -77,6 +79,7 @@ class Row:
     """
 
     group: str
+    varied: dict[str, Any]
     method: str
     objective: str
     seeds: tuple[int, ...]
@@ -202,6 +205,7 @@ def _row(outcomes: Sequence[Outcome]) -> Row:
     accuracies = [result.accuracy for _, result in done]
     return Row(
         group=cell.group,
+        varied=cell.varied,
         method=cell.method,
         objective=cell.objective,
         seeds=tuple(seed for seed, _ in done),

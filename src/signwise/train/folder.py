@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,13 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
         ) from None
 
 
+def processor() -> str:
+    """The name of this machine's processor, as far as the system tells."""
+    about = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", about.read_text()) if about.exists() else []
+    return names[0] if names else platform.processor() or platform.platform()
+
+
 def versions() -> dict[str, Any]:
     """What a result depends on besides the recipe."""
     packages = ("torch", "lightning", "numpy")
@@ -135,7 +143,7 @@ def versions() -> dict[str, Any]:
         "signwise": signwise.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "processor": platform.processor() or platform.platform(),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     } | {name: version(name) for name in packages}

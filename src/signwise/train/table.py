@@ -71,15 +71,15 @@ def table_cells(
 def _cells(entry: Entry, overrides: Sequence[str]) -> Iterator[Cell]:
     shared = load_recipe(entry.recipe)
     usual = shared.method if shared.binary else FLOAT, "+".join(shared.objectives) or NONE
-    plain = not entry.options and not entry.vary
     for varied in [{key: value} for key, values in entry.vary.items() for value in values] or [{}]:
         options = entry.options | varied
         words = [f"--{key}={yaml.safe_dump(value, default_flow_style=True)}" for key, value in options.items()]
         recipe = override_recipe(shared, [*words, *overrides])
+        plain = replace(recipe.data, path=None) == shared.data and recipe.replace(data=shared.data) == shared
         group = "-".join([entry.recipe, *(_word(key, value) for key, value in varied.items())])
         for cell in cells(recipe, entry.methods or usual[:1], entry.objectives or usual[1:], entry.seeds):
             published = shared.published if plain and (cell.method, cell.objective) == usual else ""
-            yield replace(cell, group=group, published=published)
+            yield replace(cell, group=group, varied=varied, published=published)
 
 
 def _word(key: str, value: Any) -> str:
