@@ -165,7 +165,7 @@ class WholeBank(nn.Module):
         self.store = bank.store
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.bank.rows.clone(), self.bank.label, self.bank.index
+        return self.bank.rows.permute(1, 2, 0, 3).clone(), self.bank.label, self.bank.index
 
 
 @pytest.mark.parametrize("critic", ["nce", "info_nce"])

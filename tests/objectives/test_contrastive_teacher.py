@@ -49,7 +49,7 @@ def step_of(student: nn.Module, index: list[int]) -> Step:
 
 def draw_every_row(objective: ContrastiveTeacher) -> None:
     bank = objective.bank
-    bank.draw = lambda: (bank.rows.clone(), bank.label.clone(), bank.index.clone())
+    bank.draw = lambda: (bank.rows.permute(1, 2, 0, 3).clone(), bank.label.clone(), bank.index.clone())
 
 
 class Oracle:
@@ -57,7 +57,7 @@ class Oracle:
 
     def __init__(self, objective: ContrastiveTeacher, epsilon: float):
         self.objective, self.epsilon = objective, epsilon
-        self.rows = [[row.clone() for row in side[0]] for side in objective.bank.rows]
+        self.rows = [[row.clone() for row in side] for side in objective.bank.rows[:, :, 0].transpose(0, 1)]
         self.labels: dict[int, int] = {}
         self.z: list[float] = []
 
@@ -111,7 +111,10 @@ def test_loss_metric_and_bank_are_the_loops(faithful: bool) -> None:
         assert objective(step).item() == pytest.approx(2 * expected, rel=1e-4)
         assert objective.metrics["mi"].item() == pytest.approx(bound, rel=1e-4, abs=1e-4)
         torch.testing.assert_close(
-            objective.bank.rows[:, 0], torch.stack([torch.stack(side) for side in oracle.rows]), atol=1e-5, rtol=1e-4
+            objective.bank.rows[:, :, 0].transpose(0, 1),
+            torch.stack([torch.stack(side) for side in oracle.rows]),
+            atol=1e-5,
+            rtol=1e-4,
         )
         assert {i: int(label) for i, label in enumerate(objective.bank.label) if label >= 0} == oracle.labels
 

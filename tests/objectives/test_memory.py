@@ -77,7 +77,7 @@ def test_bank_smooths_over_visits() -> None:
             mirror[i] = row / row.norm(dim=-1, keepdim=True)
         for i in range(6):
             if i in mirror:
-                torch.testing.assert_close(bank.rows[:, :, i], mirror[i])
+                torch.testing.assert_close(bank.rows[i], mirror[i])
                 assert (int(bank.label[i]), int(bank.index[i])) == (i % 2, i)
             else:
                 assert int(bank.index[i]) == int(bank.label[i]) == -1
@@ -92,7 +92,7 @@ def test_bank_draws_rows_with_their_own_label_and_index() -> None:
         rows, label, index = bank.draw()
         assert rows.shape == (2, 1, 20, 4)
         assert torch.equal(label, index % 7)
-        assert torch.equal(rows, bank.rows[:, :, index])
+        assert torch.equal(rows, bank.rows[index].permute(1, 2, 0, 3))
         places |= set(index.tolist())
     assert len(places) == 50
 
@@ -111,3 +111,12 @@ def test_state_dict_carries_the_memory_over(make: object) -> None:
         one.store(more, torch.tensor([0, 0]), torch.tensor([3, 1]))
     for name, value in memory.state_dict().items():
         assert torch.equal(value, other.state_dict()[name]), name
+
+
+def test_a_backward_pass_behind_the_next_draw_is_an_error_and_no_wrong_gradient() -> None:
+    bank = Bank(1, 5, 2, draws=3, momentum=0.5)
+    anchor = torch.randn(2, 1, 4, 2, requires_grad=True)
+    out = (anchor @ bank.draw()[0].mT).sum()
+    bank.draw()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()

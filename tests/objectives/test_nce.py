@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from signwise.objectives.nce import info_nce, nce
+from signwise.objectives import nce as module
+from signwise.objectives.nce import info_nce as info_nce_of
+from signwise.objectives.nce import nce
+
+
+def info_nce(scores: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """The loss on given scores: those of unit vectors as keys."""
+    anchors = scores.reshape(-1, *scores.shape[-2:])
+    keys = torch.eye(scores.shape[-1], dtype=scores.dtype).expand(len(anchors), -1, -1)
+    return info_nce_of(anchors, keys, keys[:, :0], positive, negative).reshape(scores.shape[:-1])
+
 
 LOSSES = pytest.mark.parametrize("loss", [nce, info_nce])
 
@@ -168,3 +178,58 @@ def test_a_shift_of_the_scores_loosens_the_binary_bound_and_leaves_the_softmax()
     assert nce(scores + 2, positive, ~positive).mean() > exact + 1
     torch.testing.assert_close(nce(scores + 2, positive, ~positive, 2.0).mean(), exact)
     torch.testing.assert_close(info_nce(scores + 2, positive, ~positive), info_nce(scores, positive, ~positive))
+
+
+def sides(*sizes: int, dim: int = 3) -> list[Tensor]:
+    return [torch.randn(2, 3, size, dim, dtype=torch.double, requires_grad=True) for size in sizes]
+
+
+def plain_info_nce(anchors: Tensor, keys: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """The definition, differentiated by autograd."""
+    scores = anchors @ keys.mT
+    total = scores.exp().mul(positive | negative).sum(-1, keepdim=True).log()
+    return (total - scores).mul(positive).sum(-1) / positive.sum(-1)
+
+
+@pytest.mark.parametrize("block", [1, 30, 10**6])
+@pytest.mark.parametrize("memory", [0, 4])
+def test_info_nce_and_its_gradient_are_the_definition_in_blocks_of_any_size(
+    block: int, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setitem(module._BLOCK, "cpu", block)
+    anchors, keys, stored = sides(5, 7, memory)
+    pair = masks(5, 7 + memory)
+    direction = torch.randn(2, 3, 5, dtype=torch.double)
+    expected = plain_info_nce(anchors, torch.cat([keys, stored], 2), *pair)
+    wanted = torch.autograd.grad(expected, (anchors, keys), direction)
+    value = info_nce_of(anchors, keys, stored.detach(), *pair)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(torch.autograd.grad(value, (anchors, keys), direction), wanted)
+
+
+def test_an_anchor_without_positives_has_zero_loss_and_gradient() -> None:
+    anchors, keys, stored = sides(2, 3, 1)
+    positive = torch.tensor([[True, False, False, False], [False] * 4])
+    for negative in (~positive, torch.tensor([[False, True, True, True], [False] * 4])):
+        value = info_nce_of(anchors, keys, stored.detach(), positive, negative)
+        assert (value[..., 1] == 0).all() and (value[..., 0] != 0).all()
+        gradients = torch.autograd.grad(value.sum(), (anchors, keys))
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+        assert (gradients[0][:, :, 1] == 0).all()
+
+
+def test_scores_are_not_kept_for_the_backward_pass() -> None:
+    anchors, keys, stored = (torch.randn(1, 8, size, 2, requires_grad=True) for size in (64, 64, 512))
+    kept: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
+        info_nce_of(anchors, keys, stored.detach(), *masks(64, 576))
+    assert 0 < sum(x.untyped_storage().nbytes() for x in kept) < 8 * 64 * 576
+
+
+def test_autocast_changes_nothing() -> None:
+    anchors, keys, stored = (torch.randn(1, 2, size, 8, requires_grad=True) for size in (4, 4, 6))
+    pair = masks(4, 10)
+    plain = info_nce_of(anchors, keys, stored, *pair)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(info_nce_of(anchors, keys, stored, *pair), plain)

@@ -1,7 +1,7 @@
 """Binary convolutions and dense layers: a latent weight in, a binary forward out, any method's parts in the slots."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import reduce
 from operator import add
 from typing import Any, TypeVar, cast
@@ -15,17 +15,11 @@ from signwise.components.part import Part, Site, State
 from signwise.components.sign import made_again
 from signwise.core.errors import ConversionError
 from signwise.core.progress import Progress
+from signwise.nn.modes import full_precision
 
 P = TypeVar("P", bound=Part)
 Term = tuple[Tensor, Tensor | None]
 Terms = tuple[Term, ...]
-
-
-def _full_precision(like: Tensor) -> AbstractContextManager[Any]:
-    """Autocast off where it is on: bits and integers must not depend on it."""
-    device = like.device.type
-    casts = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-    return torch.autocast(device, enabled=False) if casts else nullcontext()
 
 
 def _paired(parts: Iterable[P], states: nn.ModuleList) -> Iterator[tuple[P, State]]:
@@ -56,7 +50,7 @@ class InputBinarizer(nn.Module):
     def forward(self, a: Tensor) -> Terms:
         """Pairs (A_n, b_n): two-valued tensors shaped like ``a``, and their factor or None for 1."""
         method = self.method
-        with _full_precision(a):
+        with full_precision(a):
             for part, state in _paired(method.activation_transform, self.transform):
                 a = part(a, state)
         coefficients = method.activation_estimator.coefficients(self.estimator)
@@ -165,7 +159,7 @@ class BinaryLayer(nn.Module):
     def weight_terms(self) -> Terms:
         """Pairs (B_m, s_m): bits in {-1, +1} shaped like the weight, and the scale (O, 1, ...) or None for 1."""
         method = self.method
-        with _full_precision(self.weight):
+        with full_precision(self.weight):
             w = self.transformed_weight()
             coefficients = method.weight_estimator.coefficients(self.weight_estimator)
             bits = method.weight_quantizer(w, method.weight_estimator, coefficients, self.weight_quantizer)
@@ -176,7 +170,7 @@ class BinaryLayer(nn.Module):
         """The constant o of each filter beside its bases, (O, 1, ...), or None for 0."""
         if not self.binary_weights or self.method.weight_scale.symmetric:
             return None
-        with _full_precision(self.weight):
+        with full_precision(self.weight):
             return self.method.weight_scale.offset(self.transformed_weight())
 
     def forward(self, a: Tensor) -> Tensor:
@@ -208,7 +202,7 @@ class BinaryLayer(nn.Module):
         return w if offset is None else w + offset
 
     def _eval_forward(self, activations: Terms, weights: Terms, c: Tensor | None, o: Tensor | None) -> Tensor:
-        with _full_precision(self.weight):
+        with full_precision(self.weight):
             products = [self._product(a, w) for a in activations for w in weights]
             bits, _ = weights[0]
             if o is not None:  # sums over the window: one filter of ones does for all, unless each sees other channels
@@ -247,7 +241,7 @@ class _BinaryConv(BinaryLayer):
         plane = x.mean(dim=1, keepdim=True)
         kernel = plane.new_ones(1, 1, *self.kernel_size)
         conv: Any = F.conv2d if self.spatial == 2 else F.conv1d
-        with _full_precision(plane):
+        with full_precision(plane):
             return conv(plane, kernel / kernel.numel(), None, self.stride, self.padding, self.dilation)
 
 

@@ -1,9 +1,18 @@
-"""Running a model in evaluation mode for a moment."""
+"""Modes to be in for a moment: a model in evaluation mode, arithmetic without autocast."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+
+def full_precision(like: Tensor) -> AbstractContextManager[Any]:
+    """Autocast off on a tensor's device, where it is on."""
+    device = like.device.type
+    casts = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if casts else nullcontext()
 
 
 @contextmanager

@@ -161,17 +161,16 @@ class ContrastiveMI(Objective):
         sides = torch.stack([self._embed(0, self.binary_heads), self._embed(1, self.real_heads)])
         self._pooled.clear()
         keys = gather(sides.transpose(0, 2)).transpose(0, 2)
+        stored = keys[:, :, :0]
         label, index = gather_constant(step.label), gather_constant(step.index)
         fresh = keys.detach(), label, index
         if self.memory is not None:
-            old_keys, old_label, old_index = self.memory.draw()
-            keys = torch.cat([keys, old_keys], 2)
+            stored, old_label, old_index = self.memory.draw()
             label, index = torch.cat([label, old_label]), torch.cat([index, old_index])
         place = torch.arange(len(index), device=index.device)
         same_place = place == place[: len(step.index), None] + rank() * len(step.index)
-        scores = sides @ keys.flip(0).transpose(-1, -2) / self.temperature
-        positive, negative = self._masks(step, label, index, same_place)
-        losses, bounds = self._losses(scores, positive, negative)
+        masks = self._masks(step, label, index, same_place)
+        losses, bounds = self._losses(sides.flip(0) / self.temperature, keys, stored, *masks)
         if self.memory is not None:
             self.memory.store(*fresh)
         self.metrics = {f"mi/{name}": bound for name, bound in zip(self.names, bounds, strict=True)}
@@ -188,11 +187,14 @@ class ContrastiveMI(Objective):
             return (same_class & (index >= 0)) | same_place, other & ~same_class
         return same_place, other & ~same_class if self.labels == "exclude" else other
 
-    def _losses(self, scores: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    def _losses(
+        self, anchors: Tensor, keys: Tensor, stored: Tensor, positive: Tensor, negative: Tensor
+    ) -> tuple[Tensor, Tensor]:
         if self.critic == "info_nce":
-            losses = info_nce(scores, positive, negative)
+            losses = info_nce(anchors, keys, stored, positive, negative)
             bounds = (positive | negative).sum(-1).log() - losses.detach()
         else:
+            scores = anchors @ torch.cat([keys, stored], 2).mT
             losses = nce(scores, positive, negative, self._calibrated(scores.detach(), negative))
             bounds = negative.sum(-1).clamp_min(1).log() - losses.detach()
         return losses.mean((0, 2)), bounds.mean((0, 2))

@@ -97,7 +97,7 @@ class ContrastiveTeacher(Objective):
         self._feature = None
         sides = torch.stack([F.normalize(head(feature), dim=1) for head, feature in pairs])[:, None]
         drawn, label, index = self.bank.draw()
-        keys = torch.cat([self.bank.rows[:, :, step.index], drawn], 2)
+        keys = torch.cat([self.bank.rows[step.index].permute(1, 2, 0, 3), drawn], 2)
         scores = sides @ keys.flip(0).transpose(-1, -2) / self.temperature
         own = torch.eye(len(step.index), dtype=torch.bool, device=scores.device)
         other = (step.label[:, None] != label) & (step.index[:, None] != index)
