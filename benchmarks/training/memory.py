@@ -1,10 +1,11 @@
 """What a training step keeps between forward and backward: the bytes of all tensors alive when the loss is there.
 
-    python benchmarks/training/memory.py [--models resnet20 resnet18_cifar] [--json FILE]
+    python benchmarks/training/memory.py [--models resnet20 resnet18_cifar] [--released CHECKOUT] [--json FILE]
 
 Counted are the storages made during the forward pass that are still alive after it, each once, whoever holds them:
 what autograd saved, and what objectives took down. Peak memory on a GPU is parameters and optimizer beside these.
-"plain" has PyTorch's own Hardtanh, which keeps its input, as released codes do.
+"plain" has PyTorch's own Hardtanh, which keeps its input, as released codes do. ``--released`` names a checkout of one
+of those (released.py), which is measured beside its model.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import released
 import torch
 from rich import print
 from rich.table import Table
@@ -28,6 +30,10 @@ from signwise.objectives import Objective, Setting, Step
 from signwise.train.folder import versions
 
 
+def _storage(tensor: Tensor) -> StorageWeakRef:
+    return StorageWeakRef(tensor.untyped_storage())
+
+
 class Made(TorchDispatchMode):
     """Notes every storage that operations make, without holding it."""
 
@@ -37,9 +43,9 @@ class Made(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
+        given = {_storage(tensor).cdata for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)}
         for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                storage = StorageWeakRef(tensor.untyped_storage())
+            if isinstance(tensor, Tensor) and (storage := _storage(tensor)).cdata not in given:
                 self._made.setdefault(storage.cdata, (storage, tensor.untyped_storage().nbytes()))
         return result
 
@@ -85,17 +91,25 @@ CONTENDERS: dict[str, dict[str, Any]] = {
     "ReActNet, recompute": {"method": "reactnet", "recompute": True},
 }
 WITH_OBJECTIVE = ("IR-Net, plain", "IR-Net", "IR-Net, recompute")
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "with ContrastiveMI": {},
+    "with ContrastiveMI, 4,096 stored": {"negatives": "bank"},
+}
 
 
-def measure(model: str, image: Tensor, label: Tensor) -> dict[str, int]:
+def measure(model: str, image: Tensor, label: Tensor, checkout: Path | None) -> dict[str, int]:
     """Bytes kept by every contender."""
     kept = {}
     for name, options in CONTENDERS.items():
         kept[name] = kept_bytes(network(model, **options), image, label)
         if name in WITH_OBJECTIVE:
-            net, objective = network(model, **options), ContrastiveMI()
-            objective.attach(net, Setting(image[:2], samples=50_000, classes=10))
-            kept[f"{name}, with ContrastiveMI"] = kept_bytes(net, image, label, objective)
+            for words, choices in OBJECTIVES.items():
+                net, objective = network(model, **options), ContrastiveMI(**choices)
+                objective.attach(net, Setting(image[:2], samples=50_000, classes=10))
+                kept[f"{name}, {words}"] = kept_bytes(net, image, label, objective)
+    if checkout is not None and released.find(checkout).model == model:
+        net, _ = released.load(checkout, classes=10)
+        kept[f"released code, {released.find(checkout).source}"] = kept_bytes(net, image, label)
     return kept
 
 
@@ -103,14 +117,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["resnet20", "resnet18_cifar"])
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--released", type=Path, metavar="CHECKOUT")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.manual_seed(0)
     image, label = torch.randn(options.batch, 3, 32, 32), torch.randint(0, 10, (options.batch,))
-    kept = {model: measure(model, image, label) for model in options.models}
+    kept = {model: measure(model, image, label, options.released) for model in options.models}
     table = Table("contender", *options.models, title=f"MB kept for the backward pass, batch {options.batch}")
-    for name in kept[options.models[0]]:
-        table.add_row(name, *(f"{kept[model][name] / 1e6:.1f}" for model in options.models))
+    for name in dict.fromkeys(name for model in options.models for name in kept[model]):
+        sizes = (kept[model].get(name) for model in options.models)
+        table.add_row(name, *("-" if size is None else f"{size / 1e6:.1f}" for size in sizes))
     print(versions(), table)
     if options.json:
         options.json.write_text(json.dumps(versions() | {"batch": options.batch, "kept_bytes": kept}, indent=1))

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Released:
-    """Where a checkout keeps its network: its scripts run in ``folder``, their schedule starts at ``t_min``."""
+    """Where a checkout keeps its network, ours being ``model``: scripts run in ``folder``, t starts at ``t_min``."""
 
     source: str
+    model: str
     folder: str
     module: str
     network: str
@@ -29,9 +30,17 @@ class Released:
 
 
 ALL = (
-    Released("github.com/htqin/IR-Net", "CIFAR-10/ResNet20/1w1a", "resnet", "resnet20_1w1a", 1e-3),
-    Released("github.com/lmbxmu/RBNN", "cifar", "models_cifar.resnet", "resnet20_1w1a", 1e-2),
-    Released("github.com/42Shawn/CMIM", "CMIM/cifar100", "models_bnn", "resnet18_1w1a", 1e-2, any_classes=True),
+    Released("github.com/htqin/IR-Net", "resnet20", "CIFAR-10/ResNet20/1w1a", "resnet", "resnet20_1w1a", 1e-3),
+    Released("github.com/lmbxmu/RBNN", "resnet20", "cifar", "models_cifar.resnet", "resnet20_1w1a", 1e-2),
+    Released(
+        "github.com/42Shawn/CMIM",
+        "resnet18_cifar",
+        "CMIM/cifar100",
+        "models_bnn",
+        "resnet18_1w1a",
+        1e-2,
+        any_classes=True,
+    ),
 )
 
 
