@@ -93,6 +93,11 @@ def test_scale_sample_divides_by_the_deviation_in_training_alone(shape: tuple[in
     assert not ScaleSample.dynamic
 
 
+def test_scale_sample_gradient_by_finite_differences() -> None:
+    a = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda a: ScaleSample()(a, state_of(ScaleSample())), (a,))
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 2, 2), (2, 1, 1, 1)])
 def test_scale_sample_of_a_constant_image(shape: tuple[int, ...]) -> None:
     a = torch.full(shape, 0.5, requires_grad=True)
