@@ -368,3 +368,24 @@ def test_recomputing_changes_no_gradient(name: str) -> None:
     kept, made_again = gradients
     assert kept.keys() == made_again.keys()
     assert all(torch.equal(kept[key], made_again[key]) for key in kept)
+
+
+@pytest.mark.parametrize("name", [name for name in list_methods() if name != "bcnn"])  # which reorders its channels
+def test_images_stay_laid_out_channels_last(name: str) -> None:
+    model, _ = build(name, "resnet20_tiny")
+    plain = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    expected = loss_of(model)
+    model.load_state_dict(plain)
+    model.to(memory_format=torch.channels_last)
+    seen: list[bool] = []
+    for layer in binary_layers(model).values():
+        layer.register_forward_hook(
+            lambda _, inputs, out: seen.extend(
+                x.is_contiguous(memory_format=torch.channels_last) for x in (*inputs, out)
+            )
+        )
+    logits = model(images())
+    assert seen and all(seen)
+    loss = nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 3]))
+    assert torch.allclose(loss, expected, rtol=1e-2)
+    loss.backward()

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from signwise.core.errors import ConfigError, UnknownName
 from signwise.nn.layers import binary_layers
@@ -25,6 +26,13 @@ def test_recompute_reaches_every_binary_layer(recipe):
     for wanted in (False, True):
         model, _ = build_network(recipe.replace(recompute=wanted), 10, 1, 8)
         assert {layer.recompute for layer in binary_layers(model).values()} == {wanted}
+
+
+def test_channels_last_reaches_every_convolution(recipe):
+    for wanted in (False, True):
+        model, _ = build_network(recipe.replace(model="resnet20_tiny", channels_last=wanted), 10, 3, 32)
+        weights = [module.weight for module in model.modules() if isinstance(module, torch.nn.Conv2d)]
+        assert {weight.is_contiguous(memory_format=torch.channels_last) for weight in weights} == {wanted}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from signwise.components.wiring import Wiring
@@ -29,6 +30,8 @@ def build_network(recipe: Recipe, classes: int, channels: int, image_size: int) 
     report = binarize_(model, method, recipe.overrides) if recipe.binary else None
     if recipe.recompute:
         recompute_(model)
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last)  # what a convolution with such weights returns is laid out so too
     return model, report
 
 

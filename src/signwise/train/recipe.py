@@ -60,7 +60,8 @@ class Recipe:
     in ``binarize_``, ``objectives`` maps registered names to their options. ``published`` quotes the paper's figure and
     its source, ``reproduced`` ours at the same budget, empty where it has not been run. ``wiring`` changes single
     fields of the method's wiring. ``recompute`` makes binary activations again in the backward pass instead of keeping
-    them: the same gradients, less memory, a little more time.
+    them: the same gradients, less memory, a little more time. ``channels_last`` lays images out as N H W C in memory,
+    which tensor cores of GPUs prefer; results differ by rounding.
 
     >>> recipe = load_recipe("digits/resnet8_irnet")
     >>> recipe.method, recipe.replace(epochs=3).epochs
@@ -84,6 +85,7 @@ class Recipe:
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     compile: bool = False
     recompute: bool = False
+    channels_last: bool = False
     init_from: str | None = None
     published: str = ""
     reproduced: str = ""
