@@ -389,3 +389,16 @@ def test_images_stay_laid_out_channels_last(name: str) -> None:
     loss = nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 3]))
     assert torch.allclose(loss, expected, rtol=1e-2)
     loss.backward()
+
+
+@every_method
+@pytest.mark.parametrize("model_name", ["resnet20_tiny", "reactnet_a_tiny"])
+def test_trains_in_bfloat16(name: str, model_name: str) -> None:
+    model, _ = build(name, model_name)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = loss_of(model)
+    loss.backward()
+    after_step_(model)
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert loss.isfinite() and gradients
+    assert all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in gradients)

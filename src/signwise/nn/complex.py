@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from signwise.components.complex_bits import half, real_form
 from signwise.core.errors import ConfigError
+from signwise.nn.modes import full_precision
 from signwise.nn.real import keep_real
 
 
@@ -87,6 +88,10 @@ class ComplexNorm(nn.Module):
         self.register_buffer("running_covariance", torch.tensor([1.0, 0.0, 1.0]).repeat(pairs, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        with full_precision(x):
+            return self._normalized(x.to(self.weight.dtype))
+
+    def _normalized(self, x: Tensor) -> Tensor:
         mean, covariance = self._batch(x) if self.training else (self.running_mean, self.running_covariance)
         if not self.whiten:
             v = (covariance[:, 0] + covariance[:, 2]) / 2 + 1e-5

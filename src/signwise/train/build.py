@@ -31,7 +31,8 @@ def build_network(recipe: Recipe, classes: int, channels: int, image_size: int) 
     if recipe.recompute:
         recompute_(model)
     if recipe.channels_last:
-        model.to(memory_format=torch.channels_last)  # what a convolution with such weights returns is laid out so too
+        # What a convolution with such weights returns is laid out so too. PyTorch's types do not know the call.
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model, report
 
 
