@@ -1,11 +1,12 @@
-"""Where an objective pulls, compared with cross entropy: the cosine of their gradients, layer by layer, epoch by epoch.
+"""Does an objective point a step of one batch to where all images want to go? Cosines of gradients, epoch by epoch.
 
     python benchmarks/training/alignment.py fashion_mnist/resnet8_irnet_10k --objectives.contrastive_mi.labels positive
 
-Trains the recipe with its one objective and looks at the network after each epoch, on images of the training set: for
-each binary layer the cosine between the gradients of the two losses by the latent weight on the same batch, and as
-a yardstick that of cross entropy on two batches; means over the layers and ``--batches`` batches, and the ratio of the
-gradients' lengths. At 1 the objective is more of the same, at 0 it asks for something else, below 0 the opposite.
+Trains the recipe with its one objective and looks at the network after each epoch, on ``--batches`` batches of the
+training set. G is the gradient of cross entropy, summed over the other batches; e and o are those of cross entropy and
+of the objective on one batch. For the latent weights of every binary layer that the objective reaches: cos(e, G), what
+a plain step knows of the others; cos(o, G), what the objective knows; cos(e + o, G), the step that is made; cos(e, o),
+and |o| / |e|. Means over layers and batches.
 """
 
 import argparse
@@ -50,15 +51,10 @@ class Look:
         self.model.train(was)
         for module, state in zip((self.model, self.objective), kept, strict=True):
             module.load_state_dict(state)
-        entropies = [entropy for entropy, _ in pairs]
-        self.rows.append(
-            {
-                "epoch": metrics["epoch"] + 1,
-                "objective and cross entropy": statistics.fmean(_cosine(*pair) for pair in pairs),
-                "cross entropy of two batches": statistics.fmean(map(_cosine, entropies, entropies[1:])),
-                "length over cross entropy's": statistics.fmean(_length(b) / _length(a) for a, b in pairs),
-            }
-        )
+        total = [torch.stack(layer).sum(0) for layer in zip(*(e for e, _ in pairs), strict=True)]
+        found = [_compare(e, o, [all_ - own for all_, own in zip(total, e, strict=True)]) for e, o in pairs]
+        means = {name: statistics.fmean(one[name] for one in found) for name in found[0]}
+        self.rows.append({"epoch": metrics["epoch"] + 1} | means)
 
     def _gradients(self, batch: Any) -> tuple[Gradients, Gradients]:
         logits = self.model(batch.image)
@@ -75,21 +71,23 @@ class Look:
         return [a for a, _ in both], [b for _, b in both]
 
 
+def _compare(e: Gradients, o: Gradients, others: Gradients) -> dict[str, float]:
+    both = [a + b for a, b in zip(e, o, strict=True)]
+    pairs = {"cos(e, G)": (e, others), "cos(o, G)": (o, others), "cos(e + o, G)": (both, others), "cos(e, o)": (e, o)}
+    ratios = (b.norm().item() / a.norm().item() for a, b in zip(e, o, strict=True))
+    return {name: _cosine(*pair) for name, pair in pairs.items()} | {"|o| / |e|": statistics.fmean(ratios)}
+
+
 def _cosine(first: Gradients, second: Gradients) -> float:
-    """Mean over the layers."""
     return statistics.fmean(
         F.cosine_similarity(a.flatten(), b.flatten(), dim=0).item() for a, b in zip(first, second, strict=True)
     )
 
 
-def _length(gradients: Gradients) -> float:
-    return torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe")
-    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--batches", type=int, default=16)
     parser.add_argument("--json", type=Path)
     options, overrides = parser.parse_known_args()
     recipe = override_recipe(load_recipe(options.recipe), overrides)
