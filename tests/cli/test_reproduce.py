@@ -22,7 +22,8 @@ TABLE = """
   objectives: [none, contrastive_teacher]
   teacher: digits/resnet8_irnet
 """
-SMALL = "--epochs 2 --seeds 0 --model_options.width 4 --data.name mini --data.augment [] --data.batch_size 40"
+SMALL = "--epochs 2 --seeds 0 --model_options.width 4 "
+SMALL += "--data.name mini --data.augment [] --data.batch_size 40 --data.holdout 0 --data.train_samples 80"
 
 
 @pytest.fixture
