@@ -14,7 +14,7 @@ from signwise.train.compare import Row
 def row(objective: str, *accuracies: float, **varied: Any) -> Row:
     mean, std = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
     seeds = tuple(range(len(accuracies)))
-    return Row("", {f"o.{k}": v for k, v in varied.items()}, "irnet", objective, seeds, accuracies, mean, std,
+    return Row("", {f"objectives.mi.{k}": v for k, v in varied.items()}, "irnet", objective, seeds, accuracies, mean, std,
                mean, 1.0, (), 6, "")  # fmt: skip
 
 
@@ -32,16 +32,16 @@ def test_each_option_that_varies_has_a_panel_with_the_other_rows_across(drawn: l
     figures.save_sweeps([row("none", 0.7, 0.8), row("mi", 0.8, 0.8), *weights, *words, *switch], Path("x.png"))
     (figure,) = drawn
     panels = {axis.get_xlabel(): axis for axis in figure.axes}
-    assert list(panels) == ["weight", "layers", "frozen"]
-    curve = panels["weight"].containers[0].lines[0]
+    assert list(panels) == ["mi.weight", "mi.layers", "mi.frozen"]
+    curve = panels["mi.weight"].containers[0].lines[0]
     np.testing.assert_allclose(curve.get_xdata(orig=False), [0.1, 10])
     np.testing.assert_allclose(curve.get_ydata(orig=False), [60, 75])
-    assert panels["weight"].get_xscale() == "log"
+    assert panels["mi.weight"].get_xscale() == "log"
     for axis in panels.values():
         across = [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"]
         np.testing.assert_allclose(across, [75, 80])
-    assert [label.get_text() for label in panels["layers"].get_xticklabels()] == ["*a* b", "*c*"]
-    assert [label.get_text() for label in panels["frozen"].get_xticklabels()] == ["False"]
+    assert [label.get_text() for label in panels["mi.layers"].get_xticklabels()] == ["*a* b", "*c*"]
+    assert [label.get_text() for label in panels["mi.frozen"].get_xticklabels()] == ["False"]
 
 
 def test_one_seed_draws_and_nothing_varied_draws_nothing(drawn: list[Figure], tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def _draw_sweep(axis: Axes, key: str, rows: "Sequence[Row]") -> None:
     words = [" ".join(map(str, value)) if isinstance(value, list) else f"{value}" for value in values]
     axis.set_xticks(list(at), words)
     axis.margins(x=0.15)
-    axis.set_xlabel(key.rpartition(".")[2], fontsize=9)
+    axis.set_xlabel(key.removeprefix("objectives."), fontsize=9)
     axis.tick_params(labelsize=8)
     axis.grid(alpha=0.3)
 
