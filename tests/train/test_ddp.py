@@ -6,8 +6,13 @@ import sys
 
 import pytest
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
+from signwise.data import open_data
+from signwise.objectives import ContrastiveMI, Setting
+from signwise.train.build import build_model
 from signwise.train.folder import read_metrics
+from signwise.train.task import Task
 
 SCRIPT = """
 import os
@@ -127,3 +132,19 @@ def test_a_loss_that_one_rank_loses_stops_all(tmp_path, recipe):
     )
     assert done.returncode == 0, done.stderr
     assert [done.stdout.count(f"{name} SW303:") for name in ("first", "second")] == [2, 2], done.stdout
+
+
+@pytest.mark.parametrize("negatives", ["queue", "bank"])
+def test_stored_embeddings_are_not_sent_at_every_step(recipe, tmp_path, negatives):
+    source = open_data(recipe.data)
+    objective = ContrastiveMI(negatives=negatives, capacity=16)
+    task = Task(build_model(recipe, source), recipe, source, {"contrastive_mi": objective})
+    objective.attach(task.model, Setting(torch.zeros(2, 1, 8, 8), 256, 10))  # as in training, after the task was made
+    torch.distributed.init_process_group("gloo", f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
+    try:
+        sent = {id(buffer) for buffer in DistributedDataParallel(task).modules_buffers}
+    finally:
+        torch.distributed.destroy_process_group()
+    assert not sent & {id(buffer) for buffer in objective.memory.buffers()}
+    others = [buffer for name, buffer in task.named_buffers() if ".memory." not in name]
+    assert others and sent == {id(buffer) for buffer in others}

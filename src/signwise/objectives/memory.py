@@ -63,19 +63,19 @@ class Bank(Memory):
     for one step: autograd raises an error where a backward pass comes after the next draw.
     """
 
-    drawn: Tensor
-
     def __init__(self, layers: int, rows: int, dim: int, draws: int, momentum: float):
         super().__init__(layers, rows, dim)
         self.draws = min(draws, rows)
         self.momentum = momentum
-        # One place for all draws: fresh tensors of this size are memory that the system maps anew at every step.
-        self.register_buffer("drawn", torch.empty(self.draws, 2, layers, dim), persistent=False)
+        self._drawn: Tensor | None = None
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
         place = torch.randint(len(self.index), (self.draws,), device=self.index.device)
-        torch.index_select(self.rows, 0, place, out=self.drawn)
-        return self.drawn.permute(1, 2, 0, 3), self.label[place], self.index[place]
+        if self._drawn is None or self._drawn.device != self.rows.device:
+            # One place for all draws: fresh tensors of this size are memory that the system maps anew at every step.
+            self._drawn = self.rows.new_empty(self.draws, *self.rows.shape[1:])
+        torch.index_select(self.rows, 0, place, out=self._drawn)
+        return self._drawn.permute(1, 2, 0, 3), self.label[place], self.index[place]
 
     @torch.no_grad()
     def store(self, embeddings: Tensor, label: Tensor, index: Tensor) -> None:

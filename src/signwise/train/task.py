@@ -13,6 +13,7 @@ from signwise.core.progress import Progress
 from signwise.data import Batch, DataSource, Loader
 from signwise.nn.layers import advance_, after_step_, binary_layers, set_stage_
 from signwise.objectives import Objective, Step
+from signwise.objectives.memory import Memory
 from signwise.train.means import Means
 from signwise.train.recipe import LossConfig, OptimizerConfig, Recipe
 from signwise.train.schedule import Span, multiplier, plan, span_at
@@ -52,6 +53,13 @@ class Task(L.LightningModule):
         self.means = Means()
         self.first_bad_step: Tensor
         self.register_buffer("first_bad_step", torch.tensor(-1), persistent=False)
+
+    @property
+    def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
+        """What DDP shall not send at every step: stored embeddings are the same on all ranks, for what is stored was
+        gathered."""
+        memories = ((name, module) for name, module in self.named_modules() if isinstance(module, Memory))
+        return [f"{name}.{key}" for name, memory in memories for key, _ in memory.named_buffers()]
 
     def train_dataloader(self) -> Any:
         trainer = self.trainer
