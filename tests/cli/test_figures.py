@@ -1,5 +1,6 @@
 """The pictures of a comparison: what is drawn of the figures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,21 @@ from signwise.train.compare import Row
 
 def row(objective: str, *accuracies: float, **varied: Any) -> Row:
     mean, std = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
-    seeds = tuple(range(len(accuracies)))
-    return Row("", {f"objectives.mi.{k}": v for k, v in varied.items()}, "irnet", objective, seeds, accuracies, mean, std,
-               mean, 1.0, (), 6, "")  # fmt: skip
+    return Row(
+        group="",
+        varied={f"objectives.mi.{key}": value for key, value in varied.items()},
+        method="irnet",
+        objective=objective,
+        seeds=tuple(range(len(accuracies))),
+        accuracies=accuracies,
+        mean=mean,
+        std=std,
+        best_mean=mean,
+        seconds=1.0,
+        failed=(),
+        epochs=6,
+        published="",
+    )
 
 
 @pytest.fixture
@@ -47,8 +60,7 @@ def test_each_option_that_varies_has_a_panel_with_the_other_rows_across(drawn: l
 def test_one_seed_draws_and_nothing_varied_draws_nothing(drawn: list[Figure], tmp_path: Path) -> None:
     figures.save_sweeps([row("none", 0.7, 0.8)], tmp_path / "x.png")
     assert not drawn
-    one = row("mi", 0.5, 0.6, weight=1.0)
-    figures.save_sweeps([one.__class__(**(vars(one) | {"std": None, "accuracies": (0.5,)}))], tmp_path / "x.png")
+    figures.save_sweeps([replace(row("mi", 0.5, 0.6, weight=1.0), std=None, accuracies=(0.5,))], tmp_path / "x.png")
     assert len(drawn) == 1
 
 
