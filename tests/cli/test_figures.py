@@ -12,10 +12,10 @@ from signwise.cli import figures
 from signwise.train.compare import Row
 
 
-def row(objective: str, *accuracies: float, **varied: Any) -> Row:
+def row(objective: str, *accuracies: float, recipe: str = "r", **varied: Any) -> Row:
     mean, std = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
     return Row(
-        group="",
+        group="-".join([recipe, *(f"{key}={value}" for key, value in varied.items())]),
         varied={f"objectives.mi.{key}": value for key, value in varied.items()},
         method="irnet",
         objective=objective,
@@ -42,7 +42,8 @@ def test_each_option_that_varies_has_a_panel_with_the_other_rows_across(drawn: l
     weights = [row("mi", 0.5, 0.7, weight=0.1), row("mi", 0.6, 0.9, weight=10.0)]
     words = [row("mi", 0.4, 0.5, layers=["*a*", "b"]), row("mi", 0.1, 0.2, layers=["*c*"])]
     switch = [row("mi", 0.3, 0.4, frozen=False)]
-    figures.save_sweeps([row("none", 0.7, 0.8), row("mi", 0.8, 0.8), *weights, *words, *switch], Path("x.png"))
+    teacher = row("none", 0.9, 0.9, recipe="float")
+    figures.save_sweeps([teacher, row("none", 0.7, 0.8), row("mi", 0.8, 0.8), *weights, *words, *switch], Path("x.png"))
     (figure,) = drawn
     panels = {axis.get_xlabel(): axis for axis in figure.axes}
     assert list(panels) == ["mi.weight", "mi.layers", "mi.frozen"]

@@ -40,22 +40,24 @@ def save_accuracies(rows: "Sequence[Row]", path: Path) -> None:
 
 
 def save_sweeps(rows: "Sequence[Row]", path: Path) -> None:
-    """Draw a panel for each option that a table varies: accuracy over its values, beside the rows that vary nothing.
+    """Draw a panel for each option that a table varies: accuracy over its values.
 
-    Curves and points: means with their spreads (sample std), and the runs; lines across: the others, with theirs.
+    Curves and points: means with their spreads (sample std), and the runs; lines across: the rows of the same recipe
+    that vary nothing, with theirs.
     Nothing is drawn where nothing varies. Errors: RunFolderError where it cannot be written.
     """
     done = [row for row in rows if row.mean is not None]
     keys = list(dict.fromkeys(key for row in done for key in row.varied))
     if not keys:
         return
+    across = [row for row in done if any(other.group.startswith(f"{row.group}-") for other in done if other.varied)]
     columns = min(len(keys), 3)
     lines = -(-len(keys) // columns)
     figure = Figure(figsize=(3.6 * columns, 0.6 + 2.6 * lines), layout="constrained")
     panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
     for key, axis in zip(keys, panels, strict=False):
         _draw_sweep(axis, key, [row for row in done if key in row.varied])
-        for place, row in enumerate(row for row in done if not row.varied):
+        for place, row in enumerate(across):
             mean, std, color = 100 * (row.mean or 0), 100 * (row.std or 0), f"C{place + 1}"
             axis.axhline(mean, color=color, lw=1, ls="--", label=row.label)
             axis.axhspan(mean - std, mean + std, color=color, alpha=0.12, lw=0)
