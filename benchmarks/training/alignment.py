@@ -14,6 +14,7 @@ import copy
 import json
 import statistics
 import tempfile
+from itertools import compress
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,10 +66,8 @@ class Look:
         entropy, other = (
             torch.autograd.grad(loss, self.weights, retain_graph=True, allow_unused=True) for loss in losses
         )
-        both = [
-            (a, b) for a, b in zip(entropy, other, strict=True) if b is not None
-        ]  # not what lies behind the objective
-        return [a for a, _ in both], [b for _, b in both]
+        reached = [gradient is not None for gradient in other]  # no layer behind the last that the objective watches
+        return list(compress(entropy, reached)), list(compress(other, reached))
 
 
 def _compare(e: Gradients, o: Gradients, others: Gradients) -> dict[str, float]:
